@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -22,15 +22,16 @@ class Condition:
 
     def to_polars(self) -> pl.Expr:
         column = pl.col(self.column)
+        value: Any = self.value
         match self.op:
             case "=":
-                return column == self.value
+                return column == value
             case ">=":
-                return column >= self.value
+                return column >= value
             case "<":
-                return column < self.value
+                return column < value
             case "in":
-                return column.is_in(list(self.value))  # type: ignore[arg-type]
+                return column.is_in(list(value))
 
 
 @dataclass(frozen=True)
