@@ -1,0 +1,81 @@
+# `make help` lists what there is. The two that matter: `make demo` and `make test`.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SERVE ?= 1
+DEMO_DIR ?= demo
+STORES ?= 10
+ITEMS ?= 200
+DAYS ?= 1096
+SEED ?= 7
+PORT ?= 8787
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export UV_COMPILE_BYTECODE := 1
+
+.DEFAULT_GOAL := help
+
+##@ Use
+.PHONY: demo
+demo: $(VENV)/.app  ## set everything up, make a shop, run the whole cycle, open the app (SERVE=0: stop before serving)
+	@$(BIN)/shelfcast demo $(DEMO_DIR) --stores $(STORES) --items $(ITEMS) --days $(DAYS) --seed $(SEED) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
+
+.PHONY: setup
+setup: $(VENV)/.app  ## install Shelfcast into .venv, nothing else
+
+##@ Develop
+.PHONY: test
+test: $(VENV)/.dev  ## run every test
+	@$(BIN)/pytest -n $(shell nproc 2>/dev/null || echo 2) --dist loadgroup
+
+.PHONY: check
+check: $(VENV)/.dev  ## lint, types, import contracts
+	@$(BIN)/ruff format --check src tests benchmarks docs
+	@$(BIN)/ruff check src tests benchmarks docs
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: format
+format: $(VENV)/.dev  ## put code into shape
+	@$(BIN)/ruff format src tests benchmarks docs
+	@$(BIN)/ruff check --fix src tests benchmarks docs
+
+.PHONY: docs
+docs: $(VENV)/.dev  ## write the generated reference pages anew
+	@$(BIN)/python docs/generate.py
+
+.PHONY: lock
+lock: $(VENV)/bin/uv  ## resolve dependencies anew into requirements/*.txt (versions and hashes, no addresses)
+	@$(BIN)/uv lock --quiet --upgrade
+	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-default-groups --group build --output-file requirements/app.txt >/dev/null
+	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-default-groups --group dev --output-file requirements/dev.txt >/dev/null
+
+.PHONY: clean
+clean:  ## remove what was built and the demo shop (not .venv)
+	rm -rf build dist $(DEMO_DIR) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: help
+help:  ## this list
+	@awk 'BEGIN {FS = ":.*##"; printf "usage: make TARGET [NAME=value ...]\n"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z_-]+:.*?##/ {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Set-up. A stamp file per set of packages, so a second call costs nothing.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"Shelfcast needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Say which one to use: make PYTHON=/path/to/python3.11 ...")'
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/bin/uv: $(VENV)/bin/python requirements/uv.txt
+	@echo "Installing uv ..."
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENV)/.app: $(VENV)/bin/uv requirements/app.txt pyproject.toml
+	@echo "Installing Shelfcast's packages ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/app.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/python tools/openmp.py
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.app requirements/dev.txt
+	@echo "Installing the development packages ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@

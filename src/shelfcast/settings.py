@@ -1,0 +1,89 @@
+"""Settings: one frozen object, read once at start, checked whole, handed down as plain values.
+
+A setting comes from (first wins): an argument, the environment (SHELFCAST_<NAME>), the lake's own `shelfcast.toml`,
+the default below.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shelfcast.domain.errors import BadParameter, NotFound
+
+FILE_NAME = "shelfcast.toml"
+PREFIX = "SHELFCAST_"
+
+
+class Settings(BaseModel):
+    """What can be set. Every field has a default that is safe on a laptop."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lake: Path = Field(default=Path("."), description="Folder of the lake")
+    currency: str = Field(default="EUR", pattern="^[A-Z]{3}$", description="ISO 4217 currency of every money column")
+    frequency: Literal["D", "W"] = Field(default="D", description="Planning period: day or week")
+    horizon: int = Field(default=28, ge=1, le=730, description="Periods to forecast")
+    workers: int = Field(default=1, ge=1, le=256, description="Processes that run kernels side by side")
+    partition_rows: int = Field(default=3_000_000, ge=10_000, description="Sales rows a partition may hold in memory")
+    seed: int = Field(default=0, description="Seed of everything drawn at random")
+    max_bad_share: float = Field(default=0.5, ge=0, le=1, description="Share of a load's rows that may be quarantined")
+    keep_snapshots: int = Field(default=20, ge=1, description="Table snapshots kept for time travel")
+    host: str = Field(default="127.0.0.1", description="Address the server listens on")
+    port: int = Field(default=8787, ge=0, le=65535, description="Port the server listens on")
+
+    @classmethod
+    def read(cls, lake: Path, environ: Mapping[str, str], **arguments: object) -> Settings:
+        """Settings of a lake.
+
+        Raises:
+            NotFound: the folder isn't a lake.
+            BadParameter: values that aren't allowed, all of them in one message.
+        """
+        path = lake / FILE_NAME
+        if not path.exists():
+            raise NotFound(
+                f"{lake.resolve()} is no Shelfcast lake (no {FILE_NAME} in it). Make one with `shelfcast init {lake}`, "
+                "or name another with --lake or SHELFCAST_LAKE."
+            )
+        try:
+            values: dict[str, object] = dict(tomllib.loads(path.read_text("utf-8")))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadParameter(
+                f"{path} can't be read as TOML: {error}. Mend that line, or delete the file's content."
+            ) from error
+        for name in cls.model_fields:
+            if (variable := PREFIX + name.upper()) in environ and name != "lake":
+                values[name] = environ[variable]
+        values.update({name: value for name, value in arguments.items() if value is not None})
+        values["lake"] = lake
+        return cls.checked(values)
+
+    @classmethod
+    def checked(cls, values: Mapping[str, object]) -> Settings:
+        try:
+            return cls(**values)  # type: ignore[arg-type]
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(str(part) for part in one['loc'])} = {one['input']!r}: {one['msg']}"
+                for one in error.errors()
+            )
+            known = ", ".join(sorted(cls.model_fields))
+            raise BadParameter(f"settings: {problems}. Known settings: {known}.") from error
+
+    @classmethod
+    def template(cls, **values: object) -> str:
+        """Text of a new `shelfcast.toml`: every setting with its meaning, set where a value is given."""
+        lines = ["# Settings of this Shelfcast lake. A line without # counts.", ""]
+        for name, field in cls.model_fields.items():
+            if name == "lake":
+                continue
+            value = values.get(name)
+            shown = field.default if value is None else value
+            text = f'"{shown}"' if isinstance(shown, str) else str(shown)
+            lines.append(f"{'# ' if value is None else ''}{name} = {text}  # {field.description}")
+        return "\n".join(lines) + "\n"
