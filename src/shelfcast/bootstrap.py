@@ -46,14 +46,19 @@ def in_memory() -> Platform:
     return Platform(MemoryTables(), MemoryBlobs(), MemoryRecords(), FixedClock(), InlineEngine(), NoDatabases())
 
 
-def open_platform(lake: Path, progress: Progress | None = None, **arguments: object) -> tuple[Settings, Platform]:
-    """The settings and the platform of the lake in a folder.
+def open_lake(folder: Path, progress: Progress | None = None, **arguments: object) -> tuple[Settings, Platform]:
+    """The settings and the platform of the lake in a folder; `arguments` win over the lake's own settings.
 
     Raises:
         NotFound: the folder isn't a lake.
     """
-    settings = Settings.read(lake, os.environ, **arguments)
+    settings = Settings.read(folder, os.environ, **arguments)
     return settings, local(settings, progress)
+
+
+def open_platform(lake: Path, progress: Progress | None = None) -> Platform:
+    """The platform alone, for commands that need no settings."""
+    return open_lake(lake, progress)[1]
 
 
 def init_lake(folder: Path, **values: object) -> Path:

@@ -1,0 +1,90 @@
+"""Write forecasts, orders or any table to one CSV or Parquet file, streamed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from shelfcast.domain.errors import BadParameter, NotReady
+from shelfcast.domain.tables import TABLES, Kind, Table, results
+from shelfcast.lake.as_of import current
+from shelfcast.ports.platform import Platform
+
+FORMATS = ("csv", "parquet")
+NAMES: dict[str, Table] = {"forecasts": results.FORECASTS, "orders": results.ORDER_LINES}
+
+
+@dataclass(frozen=True)
+class Exported:
+    what: str
+    path: Path
+    rows: int
+
+
+def newest_cutoff(platform: Platform, table: Table) -> date | None:
+    return platform.tables.scan(table).select(pl.col("cutoff").max()).collect().item()
+
+
+def rows_to_export(
+    platform: Platform, what: str, *, cutoff: date | None = None, all_stages: bool = False
+) -> tuple[pl.LazyFrame, str]:
+    """The rows, sorted by key, and the name of the file without its ending.
+
+    Forecasts are stage `final` and orders the lines with something to order, of the newest cutoff unless told otherwise.
+
+    Raises:
+        BadParameter: no such table.
+        NotReady: nothing there to export.
+    """
+    table = NAMES.get(what) or TABLES.get(what)
+    if table is None:
+        raise BadParameter.unknown("export", what, [*NAMES, *TABLES])
+    if "cutoff" not in table.names:
+        rows = current(platform.tables, table) if table.kind is not Kind.RESULT else platform.tables.scan(table)
+        return rows.sort(table.key), what
+    chosen = cutoff or newest_cutoff(platform, table)
+    if chosen is None:
+        raise NotReady(f"there are no {what} yet. Run the cycle first: `shelfcast run`.")
+    rows = platform.tables.scan(table).filter(pl.col("cutoff") == chosen)
+    if what == "forecasts" and not all_stages:
+        rows = rows.filter((pl.col("stage") == "final") & (pl.col("scenario") == "base"))
+    if what == "orders":
+        rows = rows.filter((pl.col("qty") > 0) & (pl.col("scenario") == "base"))
+    return rows.sort(table.key), f"{what}-{chosen.isoformat()}"
+
+
+def export_file(
+    platform: Platform,
+    what: str,
+    *,
+    format: str = "csv",
+    output: Path | None = None,
+    cutoff: date | None = None,
+    all_stages: bool = False,
+) -> Exported:
+    """Write to a temporary name, then rename: a reader never sees half a file.
+
+    Raises:
+        BadParameter: no such format or table.
+        NotReady: nothing there to export.
+    """
+    if format not in FORMATS:
+        raise BadParameter.unknown("format", format, FORMATS)
+    rows, name = rows_to_export(platform, what, cutoff=cutoff, all_stages=all_stages)
+    path = output or Path(f"{name}.{format}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        if format == "csv":
+            rows.sink_csv(partial)
+        else:
+            rows.sink_parquet(partial, compression="zstd")
+        count = rows.select(pl.len()).collect().item()
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Exported(what, path, count)

@@ -1,0 +1,45 @@
+"""The daily cycle: every step in order, on one cutoff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+import polars as pl
+
+from shelfcast.domain.errors import NotReady
+from shelfcast.domain.tables import curated
+from shelfcast.lake.as_of import current
+from shelfcast.pipeline.steps import CYCLE, Parameters, StepResult, run_step
+from shelfcast.ports.platform import Platform
+
+
+@dataclass(frozen=True)
+class CycleResult:
+    cutoff: date
+    steps: tuple[StepResult, ...]
+
+    def step(self, name: str) -> StepResult:
+        return next(one for one in self.steps if one.step == name)
+
+
+def last_sales_date(platform: Platform) -> date:
+    """The newest business date with sales: the cutoff a cycle uses unless told otherwise.
+
+    Raises:
+        NotReady: no sales in the lake.
+    """
+    newest = current(platform.tables, curated.SALES).select(pl.col("date").max()).collect().item()
+    if newest is None:
+        raise NotReady(
+            "there are no sales in the lake yet. Load some: `shelfcast ingest FILE...`, or `shelfcast demo` for a made-up shop."
+        )
+    return newest
+
+
+def run_cycle(platform: Platform, parameters: Parameters, *, steps: tuple[str, ...] = CYCLE) -> CycleResult:
+    """Run the steps in their order; a step whose inputs have not changed costs nothing."""
+    done: list[StepResult] = []
+    for name in (one for one in CYCLE if one in steps):
+        done.append(run_step(platform, name, parameters if name == "train" else replace(parameters, retrain=False)))
+    return CycleResult(parameters.cutoff, tuple(done))
