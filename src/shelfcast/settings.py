@@ -24,7 +24,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lake: Path = Field(default=Path("."), description="Folder of the lake")
+    lake: Path = Field(default=Path(), description="Folder of the lake")
     currency: str = Field(default="EUR", pattern="^[A-Z]{3}$", description="ISO 4217 currency of every money column")
     frequency: Literal["D", "W"] = Field(default="D", description="Planning period: day or week")
     horizon: int = Field(default=28, ge=1, le=730, description="Periods to forecast")

@@ -6,6 +6,7 @@ attempts, machine and memory live beside it in the record and decide nothing.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -68,10 +69,8 @@ class Measured:
     _start: float = field(default=0.0, repr=False)
 
     def __enter__(self) -> Measured:
-        try:
+        with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
-        except OSError:
-            pass
         self._start = time.perf_counter()
         return self
 

@@ -94,11 +94,37 @@ SUPPLY_SIDE = (
 )  # fmt: skip
 
 _STEPS = (
-    Step("quality", "Checking the data", "check_quality:run", (*SALES_SIDE, curated.PRICES), (results.QUALITY_RESULTS, results.ANOMALIES), ("cutoff", "frequency")),
-    Step("features", "Building demand history", "build_features:run", SALES_SIDE, (results.DEMAND,), ("cutoff", "frequency", "seed")),
-    Step("train", "Training models", "train_model:run", (results.DEMAND, *SALES_SIDE, *COVARIATES), (results.BACKTEST_SCORES,), ("cutoff", "frequency", "horizon", "seed")),
-    Step("forecast", "Forecasting", "forecast_demand:run", (results.DEMAND, *SALES_SIDE, *COVARIATES, *SUPPLY_SIDE), (results.FORECASTS, results.WINDOW_DEMAND, results.EXPLANATIONS), ("cutoff", "frequency", "horizon", "scenario", "seed"), "train_model:champion_of"),
-    Step("replenish", "Proposing orders", "plan_orders:run", (results.FORECASTS, results.WINDOW_DEMAND, *SALES_SIDE, *SUPPLY_SIDE, curated.PROMOTIONS), (results.ORDER_LINES, results.EXCEPTIONS), ("cutoff", "scenario", "horizon")),
+    Step(
+        "quality", "Checking the data", "check_quality:run",
+        reads=(*SALES_SIDE, curated.PRICES),
+        writes=(results.QUALITY_RESULTS, results.ANOMALIES),
+        uses=("cutoff", "frequency"),
+    ),
+    Step(
+        "features", "Building demand history", "build_features:run",
+        reads=SALES_SIDE,
+        writes=(results.DEMAND,),
+        uses=("cutoff", "frequency", "seed"),
+    ),
+    Step(
+        "train", "Training models", "train_model:run",
+        reads=(results.DEMAND, *SALES_SIDE, *COVARIATES),
+        writes=(results.BACKTEST_SCORES,),
+        uses=("cutoff", "frequency", "horizon", "seed"),
+    ),
+    Step(
+        "forecast", "Forecasting", "forecast_demand:run",
+        reads=(results.DEMAND, *SALES_SIDE, *COVARIATES, *SUPPLY_SIDE),
+        writes=(results.FORECASTS, results.WINDOW_DEMAND, results.EXPLANATIONS),
+        uses=("cutoff", "frequency", "horizon", "scenario", "seed"),
+        also="train_model:champion_of",
+    ),
+    Step(
+        "replenish", "Proposing orders", "plan_orders:run",
+        reads=(results.FORECASTS, results.WINDOW_DEMAND, *SALES_SIDE, *SUPPLY_SIDE, curated.PROMOTIONS),
+        writes=(results.ORDER_LINES, results.EXCEPTIONS),
+        uses=("cutoff", "scenario", "horizon"),
+    ),
 )  # fmt: skip
 
 STEPS: dict[str, Step] = {step.name: step for step in _STEPS}

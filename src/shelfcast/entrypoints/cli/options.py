@@ -10,4 +10,4 @@ import typer
 Lake = Annotated[
     Path, typer.Option("--lake", envvar="SHELFCAST_LAKE", help="Folder of the lake.", show_default="current folder")
 ]
-HERE = Path(".")
+HERE = Path()
