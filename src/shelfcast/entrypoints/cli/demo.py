@@ -1,0 +1,54 @@
+"""`demo`: a made-up shop through the whole cycle, then the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo")(demo)
+
+
+def demo(
+    directory: Annotated[Path, typer.Argument(help="Folder for the shop's files and the lake.")] = Path("demo"),
+    stores: Annotated[int, typer.Option(help="Stores of the shop.", min=1)] = 10,
+    items: Annotated[int, typer.Option(help="Items of the shop.", min=1)] = 200,
+    days: Annotated[int, typer.Option(help="Days of history.", min=60)] = 1096,
+    seed: Annotated[int, typer.Option(help="Seed: the same seed makes the same shop.")] = 7,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the server when the cycle is done.")] = True,
+    port: Annotated[int, typer.Option(help="Port of the server.")] = 8787,
+) -> None:
+    """Make a shop with the simulator, run the whole cycle on its files, say what came of it, start the server."""
+    from shelfcast.bootstrap import init_lake, open_lake
+    from shelfcast.entrypoints.cli import summary
+    from shelfcast.entrypoints.cli.progress import Bars
+    from shelfcast.entrypoints.cli.serve import serve as start_server
+    from shelfcast.pipeline.run_cycle import last_sales_date, run_cycle
+    from shelfcast.pipeline.run_demo import load_shop, make_shop
+    from shelfcast.pipeline.steps import Parameters
+    from shelfcast.settings import FILE_NAME
+
+    if not (directory / FILE_NAME).exists():
+        init_lake(directory)
+    with Bars() as bars:
+        settings, platform = open_lake(directory, bars)
+        shop = make_shop(directory / "shop", platform.progress, stores=stores, items=items, days=days, seed=seed)
+        loaded = load_shop(platform, shop)
+        parameters = Parameters(
+            last_sales_date(platform),
+            settings.frequency,
+            settings.horizon,
+            seed=settings.seed,
+            partition_rows=settings.partition_rows,
+        )
+        result = run_cycle(platform, parameters)
+    summary.loaded(loaded)
+    summary.show(platform, result, currency=settings.currency)
+    typer.echo(
+        f"\nThe shop's files are in {shop}, the lake in {directory}. Look around: shelfcast tables --lake {directory}"
+    )
+    if serve:
+        start_server(directory, port=port)
