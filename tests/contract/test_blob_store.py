@@ -1,0 +1,103 @@
+"""Behaviour every blob store has."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from shelfcast.adapters.memory import MemoryBlobs
+from shelfcast.adapters.objects import Objects
+from shelfcast.domain.errors import BadParameter, Conflict, NotFound
+from shelfcast.ports.blob_store import BlobStore
+
+
+@pytest.fixture(params=["memory", "folder"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    return MemoryBlobs() if request.param == "memory" else Objects.local(tmp_path / "blobs here")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source.bin"
+    path.write_bytes(b"from a file")
+    return path
+
+
+def test_what_was_put_comes_back(blobs: BlobStore, source: Path) -> None:
+    blobs.put("a/b.bin", b"\x00bytes")
+    blobs.put("a/c d=1.bin", source)
+    blobs.put("a/empty", b"")
+    assert blobs.get("a/b.bin") == b"\x00bytes"
+    assert blobs.get("a/c d=1.bin") == b"from a file"
+    assert blobs.get("a/empty") == b""
+
+
+def test_putting_again_replaces(blobs: BlobStore, source: Path) -> None:
+    blobs.put("a", b"1")
+    blobs.put("a", source)
+    assert blobs.get("a") == b"from a file"
+    blobs.put("a", b"2")
+    assert blobs.get("a") == b"2"
+
+
+def test_create_refuses_a_taken_key(blobs: BlobStore, source: Path) -> None:
+    blobs.put("a", source, create=True)
+    for data in (b"other", source):
+        with pytest.raises(Conflict, match="a exists"):
+            blobs.put("a", data, create=True)
+    assert blobs.get("a") == b"from a file"
+
+
+def test_of_many_creators_one_wins(blobs: BlobStore, tmp_path: Path) -> None:
+    def create(number: int) -> bool:
+        path = tmp_path / f"{number}"
+        path.write_bytes(b"%d" % number)
+        try:
+            blobs.put("race", path if number % 2 else b"%d" % number, create=True)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(create, range(16)))
+    assert won.count(True) == 1
+    assert blobs.get("race") == b"%d" % won.index(True)
+
+
+def test_a_missing_key_is_not_found(blobs: BlobStore) -> None:
+    with pytest.raises(NotFound, match="models/none"):
+        blobs.get("models/none")
+
+
+def test_keys_are_listed_by_prefix_sorted(blobs: BlobStore) -> None:
+    for key in ("m/b", "m/a", "m/sub/c", "model", "z"):
+        blobs.put(key, b"")
+    assert blobs.list("") == ["m/a", "m/b", "m/sub/c", "model", "z"]
+    assert blobs.list("m") == ["m/a", "m/b", "m/sub/c", "model"]
+    assert blobs.list("m/s") == ["m/sub/c"]
+    assert blobs.list("m/") == ["m/a", "m/b", "m/sub/c"]
+    assert blobs.list("none/at/all") == []
+
+
+def test_deleting_is_repeatable(blobs: BlobStore) -> None:
+    blobs.put("a/b", b"")
+    blobs.delete("a/b")
+    blobs.delete("a/b")
+    assert blobs.list("") == []
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a\\b", "ü", "a#b", "a?b", "x" * 201])
+def test_a_key_that_would_not_work_everywhere_is_refused(blobs: BlobStore, key: str) -> None:
+    with pytest.raises(BadParameter, match="blob key"):
+        blobs.put(key, b"")
+    with pytest.raises(BadParameter, match="blob key"):
+        blobs.get(key)
+
+
+def test_the_address_in_a_folder_is_a_path(tmp_path: Path) -> None:
+    blobs = Objects.local(tmp_path)
+    blobs.put("a/b c.txt", b"text")
+    assert Path(blobs.uri("a/b c.txt")).read_bytes() == b"text"
+    assert blobs.list("") == ["a/b c.txt"]
