@@ -112,6 +112,8 @@ WHY_NUMBERS: tuple[Column, ...] = tuple(
         ("window_mean", "Expected demand of the protection window"), ("window_variance", "Its variance"),
         ("window_p10", "Its 10 % quantile"), ("window_p50", "Its median"), ("window_p90", "Its 90 % quantile"),
         ("safety_stock", "Order-up-to level less expected demand"), ("order_up_to", "Level the order raises the position to"),
+        ("reorder_point", "Level at which the policy orders, where it has one"), ("lead_time_days", "Order to goods on the floor, days"),
+        ("moq", "Smallest order"), ("pack_size", "Order in multiples of this"), ("supply_share", "Share of the need bought from this source"),
         ("on_hand", "Book stock"), ("blocked", "Not for sale"), ("on_order_in_window", "Ordered, due inside the window"),
         ("on_order_later", "Ordered, due later"), ("backorders", "Owed to customers"), ("expected_waste", "Units expected to expire unsold"),
         ("inventory_position", "What the policy looks at"), ("presentation", "Presentation floor"), ("promo_units", "Units for promotions"),
