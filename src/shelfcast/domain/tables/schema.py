@@ -86,6 +86,8 @@ class Column:
     """Filled in where the source has no value."""
     minimum: float | None = None
     maximum: float | None = None
+    positive: bool = False
+    """Zero is not allowed either: a price or a pack of 0 is a gap in the source, not a value."""
     allowed: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     """Other names recognised on the way in (compared without case, spaces, `_`, `-`)."""

@@ -87,7 +87,7 @@ SOURCING = Table(
         real("lead_time_days", "Calendar days from order to goods on the floor", unit="days", minimum=0, aliases=("lead_time", "leadtime")),
         real("lead_time_sd_days", "Standard deviation of the lead time", unit="days", default=0.0, minimum=0),
         real("moq", "Smallest order of a line", unit="stock unit", default=0.0, minimum=0, aliases=("minimum_order_quantity", "min_order_qty")),
-        real("pack_size", "Order in multiples of this", unit="stock unit", default=1.0, aliases=("order_multiple", "case_pack", "pack", "multiple")),
+        real("pack_size", "Order in multiples of this", unit="stock unit", default=1.0, minimum=0, positive=True, aliases=("order_multiple", "case_pack", "pack", "multiple")),
         real("max_order_qty", "Largest order of a line", unit="stock unit", minimum=0),
         real("layer_qty", "Units on a pallet layer", unit="stock unit", minimum=0),
         real("pallet_qty", "Units on a pallet", unit="stock unit", minimum=0),
