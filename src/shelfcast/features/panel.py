@@ -75,6 +75,9 @@ class Panel:
     in_stock_share: Floats | None = None
     """Share of the period in stock, shape (series, T); NaN or None = not recorded."""
     covariates: tuple[Covariate, ...] = field(default_factory=tuple)
+    last: NDArray[np.integer] | None = None
+    """Index of the last history period of each series; None = T - 1 for all. Target values after it are not used, and
+    the series' forecast begins at the period after it."""
 
     @property
     def series_count(self) -> int:

@@ -1,0 +1,407 @@
+"""What a series' own past says, at a cutoff: its level, its local regression, its profile, the same season last year.
+
+The local regression is a ridge regression of one series on level, weekday and known covariates, with weights that
+fade with age and coefficients drawn to those of all series together:
+
+    beta = beta_all + (A + k I)^-1 (b - A beta_all),    A, b = faded sums of x x', x y up to the cutoff
+
+Its residuals up to the cutoff are demand freed of weekday and promotion, on which levels and seasons can be compared.
+All kernels read a series only up to the cutoff they are asked for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+CHUNKS = 16
+"""Series are added up in this many parts, in order, so that the sum doesn't depend on the number of threads."""
+POOL_RIDGE = 0.02
+OWN_RIDGE = 12.0
+"""Weight of the coefficients of all series together, in periods of own history."""
+
+
+@njit(cache=True, parallel=True)
+def levels(value, first, last, cutoffs, year, mode, level_floor):  # type: ignore[no-untyped-def]
+    """Location and scale by which a series is brought to a common size at each cutoff: (S, C) twice.
+
+    mode 0 (log): mean log of the last year, 1. mode 1 (ratio): 0, mean of the last year. mode 2 (signed): mean of the
+    last year, mean absolute distance from it. With nothing sold for a year, the whole history decides.
+    """
+    count, length = value.shape
+    loc = np.zeros((count, len(cutoffs)))
+    scale = np.ones((count, len(cutoffs)))
+    for s in prange(count):
+        for k in range(len(cutoffs)):
+            c = min(cutoffs[k], last[s])
+            total, n = 0.0, 0
+            for d in range(max(first[s], c - year + 1), c + 1):
+                if not np.isnan(value[s, d]):
+                    total += value[s, d]
+                    n += 1
+            if n == 0 or (mode == 1 and total <= 0):
+                for d in range(first[s], min(c + 1, length)):
+                    if not np.isnan(value[s, d]):
+                        total += value[s, d]
+                        n += 1
+            mean = total / n if n > 0 else 0.0
+            if mode == 0:
+                loc[s, k] = mean
+            elif mode == 1:
+                scale[s, k] = max(mean, level_floor)
+            else:
+                spread = 0.0
+                for d in range(max(first[s], c - year + 1), c + 1):
+                    if not np.isnan(value[s, d]):
+                        spread += abs(value[s, d] - mean)
+                loc[s, k] = mean
+                scale[s, k] = max(spread / max(n, 1), level_floor)
+    return loc, scale
+
+
+@njit(cache=True, inline="always")
+def _fill(x, s, d, phase, weekdays, values, rows, interacting):  # type: ignore[no-untyped-def]
+    """Design row of series s on period d: level, weekday, covariates, weekday by interacting covariates."""
+    x[:] = 0.0
+    x[0] = 1.0
+    if weekdays > 0:
+        x[1 + phase[d]] = 1.0
+    at = 1 + weekdays
+    for j in range(rows.shape[1]):
+        x[at + j] = values[rows[s, j], d]
+    at += rows.shape[1]
+    for i in range(len(interacting)):
+        x[at + i * weekdays + phase[d]] = values[rows[s, interacting[i]], d]
+
+
+@njit(cache=True, inline="always")
+def predict(beta, s, d, phase, weekdays, values, rows, interacting):  # type: ignore[no-untyped-def]
+    """Product of the design row with coefficients."""
+    total = beta[0]
+    if weekdays > 0:
+        total += beta[1 + phase[d]]
+    at = 1 + weekdays
+    for j in range(rows.shape[1]):
+        total += beta[at + j] * values[rows[s, j], d]
+    at += rows.shape[1]
+    for i in range(len(interacting)):
+        total += beta[at + i * weekdays + phase[d]] * values[rows[s, interacting[i]], d]
+    return total
+
+
+@njit(cache=True, inline="always")
+def _absorb(A, b, x, y, fade):  # type: ignore[no-untyped-def]
+    p = len(x)
+    for i in range(p):
+        for j in range(i + 1):
+            A[i, j] *= fade
+        b[i] *= fade
+    for i in range(p):
+        if x[i] != 0.0:
+            b[i] += x[i] * y
+            for j in range(i + 1):
+                A[i, j] += x[i] * x[j]
+
+
+@njit(cache=True, parallel=True)
+def pooled_sums(value, first, last, loc, scale, cutoffs, fade, phase, weekdays, values, rows, interacting):  # type: ignore[no-untyped-def]
+    """Normal equations of all series together at each cutoff, each series with the same weight: (C, p, p + 1)."""
+    count = value.shape[0]
+    p = 1 + weekdays + rows.shape[1] + weekdays * len(interacting)
+    sums = np.zeros((CHUNKS, len(cutoffs), p, p + 1))
+    for chunk in prange(CHUNKS):
+        A, b, x = np.zeros((p, p)), np.zeros(p), np.zeros(p)
+        for s in range(chunk, count, CHUNKS):
+            A[:] = 0.0
+            b[:] = 0.0
+            d = first[s]
+            for k in range(len(cutoffs)):
+                if cutoffs[k] > last[s] and k > 0 and cutoffs[k - 1] >= last[s]:
+                    break
+                while d <= min(cutoffs[k], last[s]):
+                    if not np.isnan(value[s, d]):
+                        _fill(x, s, d, phase, weekdays, values, rows, interacting)
+                        _absorb(A, b, x, value[s, d], fade)
+                    d += 1
+                if A[0, 0] > 0:
+                    weight = 1.0 / A[0, 0]
+                    for i in range(p):
+                        for j in range(i + 1):
+                            sums[chunk, k, i, j] += A[i, j] * weight
+                        sums[chunk, k, i, p] += (b[i] - loc[s, k] * A[i, 0]) / scale[s, k] * weight
+    total = np.zeros((len(cutoffs), p, p + 1))
+    for chunk in range(CHUNKS):
+        total += sums[chunk]
+    return total
+
+
+def pooled_coefficients(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients of all series together at each cutoff: (C, p)."""
+    p = sums.shape[1]
+    lower = sums[:, :, :p]
+    full = lower + np.tril(lower, -1).transpose(0, 2, 1)
+    weight = np.maximum(full[:, 0, 0], 1e-12)
+    ridge = np.eye(p) * POOL_RIDGE
+    ridge[0, 0] = 1e-6
+    normal = full / weight[:, None, None] + ridge[None]
+    return np.linalg.solve(normal, (sums[:, :, p] / weight[:, None])[:, :, None])[:, :, 0]
+
+
+@njit(cache=True, parallel=True)
+def local_coefficients(
+    value, first, last, loc, scale, cutoffs, fade, pooled, phase, weekdays, values, rows, interacting
+):  # type: ignore[no-untyped-def]
+    """Coefficients of each series at each cutoff, on the series' common size: (S, C, p)."""
+    count = value.shape[0]
+    p = pooled.shape[1]
+    beta = np.zeros((count, len(cutoffs), p), dtype=np.float32)
+    for s in prange(count):
+        A, b, x = np.zeros((p, p)), np.zeros(p), np.zeros(p)
+        full, right = np.zeros((p, p)), np.zeros(p)
+        d = first[s]
+        for k in range(len(cutoffs)):
+            if cutoffs[k] > last[s] and k > 0 and cutoffs[k - 1] >= last[s]:
+                beta[s, k] = beta[s, k - 1]
+                continue
+            while d <= min(cutoffs[k], last[s]):
+                if not np.isnan(value[s, d]):
+                    _fill(x, s, d, phase, weekdays, values, rows, interacting)
+                    _absorb(A, b, x, value[s, d], fade)
+                d += 1
+            if A[0, 0] <= 0:
+                beta[s, k] = pooled[k].astype(np.float32)
+                continue
+            for i in range(p):
+                for j in range(i + 1):
+                    full[i, j] = A[i, j]
+                    full[j, i] = A[i, j]
+                full[i, i] += OWN_RIDGE if i > 0 else 0.5
+            for i in range(p):
+                total = (b[i] - loc[s, k] * A[i, 0]) / scale[s, k]
+                for j in range(p):
+                    total -= A[max(i, j), min(i, j)] * pooled[k, j]
+                right[i] = total
+            solution = np.linalg.solve(full, right)
+            for i in range(p):
+                beta[s, k, i] = pooled[k, i] + solution[i]
+    return beta
+
+
+@njit(cache=True, parallel=True)
+def group_residuals(
+    value, first, last, loc, scale, cutoffs, beta, group, group_count, depth, phase, weekdays, values, rows, interacting
+):  # type: ignore[no-untyped-def]
+    """Sum and number of residuals of each group's series on the `depth` periods up to each cutoff: (C, groups, depth) twice."""
+    sums = np.zeros((len(cutoffs), group_count, depth))
+    counts = np.zeros((len(cutoffs), group_count, depth))
+    for k in prange(len(cutoffs)):
+        c = cutoffs[k]
+        for s in range(value.shape[0]):
+            for d in range(max(first[s], c - depth + 1), min(c, last[s]) + 1):
+                if not np.isnan(value[s, d]):
+                    fitted = predict(beta[s, k], s, d, phase, weekdays, values, rows, interacting)
+                    residual = (value[s, d] - loc[s, k]) / scale[s, k] - fitted
+                    for g in range(group.shape[1]):
+                        sums[k, group[s, g], d - c + depth - 1] += residual
+                        counts[k, group[s, g], d - c + depth - 1] += 1.0
+    return sums, counts
+
+
+@njit(cache=True, inline="always")
+def _mean(total, number, low, high):  # type: ignore[no-untyped-def]
+    """Mean over positions low..high of running sums; NaN when nothing was seen."""
+    low = max(low, 0)
+    high = min(high, len(total) - 2)
+    if high < low:
+        return np.nan
+    n = number[high + 1] - number[low]
+    return (total[high + 1] - total[low]) / n if n > 0 else np.nan
+
+
+@njit(cache=True, inline="always")
+def _back(index, ago, c):  # type: ignore[no-untyped-def]
+    """Follow the year-ago index until it's in the past; also how many years that took."""
+    years = 0
+    while index > c and index >= 0:
+        index = ago[index]
+        years += 1
+    return index, years
+
+
+@njit(cache=True, parallel=True)
+def history_rows(
+    out, pair_series, pair_cutoff, pair_start, step, cutoffs, value, first, last, loc, scale, beta,
+    group, group_total, group_number, depth, ago, year, base, near, far, spans, combination,
+    phase, weekdays, values, rows, interacting,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Fill `out` (rows, features) for each (series, cutoff) pair and its steps. Column order: `history_names`.
+
+    pair_start: first row of each pair, one more at the end. step: periods ahead of each row. group_total, group_number:
+    running sums of the groups' mean residuals, (C, groups, depth + 1). ago: year-ago index by weekday, date, festival.
+    base: periods that give the level a year ago is measured from. near, far: half widths of seasonal windows.
+    """
+    week = max(weekdays, 1)
+    for pair in prange(len(pair_series)):
+        s, k = pair_series[pair], pair_cutoff[pair]
+        c = min(cutoffs[k], last[s])
+        origin = cutoffs[k] - depth + 1
+        total, number, square = np.zeros(depth + 1), np.zeros(depth + 1), np.zeros(depth + 1)
+        residual = np.full(depth, np.nan)
+        for j in range(depth):
+            d = origin + j
+            total[j + 1], number[j + 1], square[j + 1] = total[j], number[j], square[j]
+            if d >= first[s] and d <= c and not np.isnan(value[s, d]):
+                fitted = predict(beta[s, k], s, d, phase, weekdays, values, rows, interacting)
+                r = (value[s, d] - loc[s, k]) / scale[s, k] - fitted
+                residual[j] = r
+                total[j + 1] += r
+                number[j + 1] += 1.0
+                square[j + 1] += r * r
+        end = c - origin
+        # what is the same for all steps
+        since_sale, zeros, seen = 0, 0, 0
+        selling = True
+        for d in range(c, max(first[s], c - year) - 1, -1):
+            if np.isnan(value[s, d]):
+                continue
+            seen += 1
+            if value[s, d] == 0.0:
+                zeros += 1
+            else:
+                selling = False
+            if selling:
+                since_sale += 1
+        spread_short = _spread(total, number, square, end - base + 1, end)
+        spread_long = _spread(total, number, square, end - year + 1, end)
+        for row in range(pair_start[pair], pair_start[pair + 1]):
+            h = step[row]
+            t = c + h
+            col = 0
+            out[row, col] = predict(beta[s, k], s, t, phase, weekdays, values, rows, interacting)
+            col += 1
+            out[row, col] = h
+            col += 1
+            for i in range(len(spans)):
+                out[row, col] = _mean(total, number, end - spans[i] + 1, end)
+                col += 1
+            out[row, col] = spread_short
+            out[row, col + 1] = spread_long
+            out[row, col + 2] = loc[s, k] if scale[s, k] == 1.0 else np.log(scale[s, k])
+            out[row, col + 3] = min(c - first[s] + 1, 3 * year)
+            out[row, col + 4] = seen
+            out[row, col + 5] = zeros / seen if seen > 0 else np.nan
+            out[row, col + 6] = since_sale
+            col += 7
+            # the same season a year ago: own
+            t1, years = _back(t, ago[0], c)
+            c1 = c - years * year
+            base1 = _mean(total, number, c1 - origin - base + 1, c1 - origin)
+            j1 = t1 - origin if t1 >= 0 else -far - 2
+            out[row, col] = _mean(total, number, j1, j1)
+            out[row, col + 1] = _mean(total, number, j1 - near, j1 + near) - base1
+            out[row, col + 2] = _mean(total, number, j1 - far, min(j1 + far, end)) - base1
+            out[row, col + 3] = base1
+            t2 = ago[0][t1] if t1 >= 0 else -1
+            j2 = t2 - origin if t2 >= 0 else -far - 2
+            base2 = _mean(total, number, c1 - year - origin - base + 1, c1 - year - origin)
+            out[row, col + 4] = _mean(total, number, j2 - near, j2 + near) - base2
+            out[row, col + 5] = _mean(total, number, c1 - origin + 1, c1 - origin + h) - base1
+            col += 6
+            td, _y = _back(t, ago[1], c)
+            tf, _z = _back(t, ago[2], c)
+            out[row, col] = _mean(total, number, td - origin, td - origin) if td >= 0 else np.nan
+            out[row, col + 1] = _mean(total, number, tf - origin, tf - origin) if tf >= 0 else np.nan
+            col += 2
+            # groups: level now, same season a year ago
+            for g in range(group.shape[1]):
+                gt, gn = group_total[k, group[s, g]], group_number[k, group[s, g]]
+                gbase = _mean(gt, gn, c1 - origin - base + 1, c1 - origin)
+                out[row, col] = _mean(gt, gn, end - week + 1, end)
+                out[row, col + 1] = _mean(gt, gn, end - base + 1, end)
+                out[row, col + 2] = _mean(gt, gn, j1 - near, j1 + near) - gbase
+                out[row, col + 3] = _mean(gt, gn, j1, j1) - gbase
+                out[row, col + 4] = _mean(gt, gn, td - origin, td - origin) - gbase if td >= 0 else np.nan
+                out[row, col + 5] = _mean(gt, gn, tf - origin, tf - origin) - gbase if tf >= 0 else np.nan
+                out[row, col + 6] = _mean(gt, gn, j2 - near, j2 + near) - _mean(
+                    gt, gn, c1 - year - origin - base + 1, c1 - year - origin
+                )
+                col += 7
+            # residuals on the same weekday under the same flags
+            matched, running, latest = 0, 0.0, np.nan
+            few, several = np.nan, np.nan
+            d = t - week
+            for _i in range(year // week + 60 // week + 1):
+                if d < max(first[s], origin):
+                    break
+                if d <= c and combination[s, d] == combination[s, t] and not np.isnan(residual[d - origin]):
+                    running += residual[d - origin]
+                    matched += 1
+                    if matched == 1:
+                        latest = running
+                    if matched == 4:
+                        few = running / 4
+                    if matched == 12:
+                        several = running / 12
+                d -= week
+            every = running / matched if matched > 0 else np.nan
+            out[row, col] = latest
+            out[row, col + 1] = few if matched >= 4 else every
+            out[row, col + 2] = several if matched >= 12 else every
+            out[row, col + 3] = every
+            out[row, col + 4] = matched
+            col += 5
+    return out
+
+
+@njit(cache=True, inline="always")
+def _spread(total, number, square, low, high):  # type: ignore[no-untyped-def]
+    """Standard deviation over positions low..high of running sums."""
+    low = max(low, 0)
+    n = number[high + 1] - number[low]
+    if n < 2:
+        return np.nan
+    mean = (total[high + 1] - total[low]) / n
+    return np.sqrt(max((square[high + 1] - square[low]) / n - mean * mean, 0.0))
+
+
+def history_names(spans: tuple[int, ...], groups: int) -> tuple[list[str], list[str]]:
+    """Names and drivers of the columns `history_rows` fills, in its order."""
+    names = ["local regression", "periods ahead"]
+    drivers = ["level", "level"]
+    names += [f"level, last {span}" for span in spans]
+    drivers += ["level"] * len(spans)
+    names += ["spread, recent", "spread, year", "size", "age", "periods seen", "share of zeros", "periods since sale"]
+    drivers += ["level"] * 7
+    names += [
+        "same period last year",
+        "season last year, near",
+        "season last year, far",
+        "level last year",
+        "season two years ago",
+        "season last year, up to the period",
+        "same date last year",
+        "same festival day last year",
+    ]
+    drivers += ["season", "season", "season", "level", "season", "season", "season", "festival"]
+    for group in range(groups):
+        of = "all" if group == 0 else f"group {group}"
+        names += [
+            f"{of}: level, week",
+            f"{of}: level, recent",
+            f"{of}: season last year, near",
+            f"{of}: same period last year",
+            f"{of}: same date last year",
+            f"{of}: same festival day last year",
+            f"{of}: season two years ago",
+        ]
+        drivers += ["level", "level", "season", "season", "season", "festival", "season"]
+    names += [
+        "like periods, latest",
+        "like periods, 4",
+        "like periods, 12",
+        "like periods, all",
+        "like periods, number",
+    ]
+    drivers += ["weekday"] * 5
+    return names, drivers

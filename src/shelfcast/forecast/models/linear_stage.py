@@ -1,0 +1,86 @@
+"""The pooled linear stage: what levels and last year's seasons say together, for all series at once.
+
+Trees approximate a weighted mean of levels poorly and can't extrapolate; a ridge regression with weights that change
+with the step does both. The trees then learn what is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LIMIT = 3.0
+"""Features are on the common size of series; further out they're cut, so that one odd series can't bend the line."""
+RIDGE = 1e-3
+
+
+def stage_features(names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Positions of the features the stage uses: levels, seasons a year ago, own and of groups."""
+    chosen = [
+        i
+        for i, name in enumerate(names)
+        if name.startswith(("level, last ", "season ", "same ", "level last year")) or ": " in name
+    ]
+    return np.array(chosen, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class LinearStage:
+    """weights: (2, columns + 1), for the feature and for feature x step / horizon; the last column is the constant."""
+
+    columns: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    horizon: int
+
+    def parts(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Contribution of each column and, last, of the constant: (rows, columns + 1)."""
+        values = _clean(matrix, self.columns)
+        step = matrix[:, 1:2].astype(np.float64) / self.horizon
+        return values * (self.weights[0][None, :] + step * self.weights[1][None, :])
+
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        values = _clean(matrix, self.columns)
+        step = matrix[:, 1].astype(np.float64) / self.horizon
+        return values @ self.weights[0] + step * (values @ self.weights[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"columns": self.columns.tolist(), "weights": self.weights.tolist(), "horizon": self.horizon}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> LinearStage:
+        return cls(np.array(data["columns"], dtype=np.int64), np.array(data["weights"]), int(data["horizon"]))
+
+
+def _clean(matrix: NDArray[np.float32], columns: NDArray[np.int64]) -> NDArray[np.float64]:
+    values = np.ones((len(matrix), len(columns) + 1))
+    values[:, :-1] = np.clip(np.nan_to_num(matrix[:, columns], nan=0.0), -LIMIT, LIMIT)
+    return values
+
+
+def fit_linear_stage(
+    matrix: NDArray[np.float32],
+    target: NDArray[np.floating],
+    weight: NDArray[np.floating],
+    columns: NDArray[np.int64],
+    horizon: int,
+    chunk: int = 100_000,
+) -> LinearStage:
+    """Weighted ridge regression of the target on the columns and on columns x step / horizon."""
+    size = 2 * (len(columns) + 1)
+    normal, right, total = np.zeros((size, size)), np.zeros(size), 0.0
+    for begin in range(0, len(matrix), chunk):
+        part = matrix[begin : begin + chunk]
+        values = _clean(part, columns)
+        wide = np.concatenate([values, values * (part[:, 1:2].astype(np.float64) / horizon)], axis=1)
+        w = weight[begin : begin + chunk].astype(np.float64)
+        weighted = wide * w[:, None]
+        normal += weighted.T @ wide
+        right += weighted.T @ target[begin : begin + chunk].astype(np.float64)
+        total += float(w.sum())
+    scale = np.trace(normal) / size
+    ridge = RIDGE * max(scale, 1e-9) + 30.0 * total / max(len(matrix), 1) * 0.05
+    solution = np.linalg.solve(normal + np.eye(size) * ridge, right)
+    return LinearStage(columns, solution.reshape(2, -1), horizon)
