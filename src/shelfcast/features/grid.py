@@ -86,7 +86,9 @@ def scatter_sum(
     """Sum of values per cell, and which cells got any. Rows outside the grid are left out."""
     inside = (rows >= 0) & (at >= 0) & (at < shape[1]) & np.isfinite(values)
     flat = rows[inside] * shape[1] + at[inside]
-    total = np.bincount(flat, weights=values[inside], minlength=shape[0] * shape[1]).reshape(shape)
+    total: Floats = (
+        np.bincount(flat, weights=values[inside], minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
+    )
     count = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
     return total, count > 0
 

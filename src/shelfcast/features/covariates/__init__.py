@@ -1,0 +1,1 @@
+"""Covariates from the lake's tables, one kind a file."""
