@@ -1,0 +1,241 @@
+"""Mean and variance of demand per item-location and day, from forecasts given as quantiles of each day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+from numba import njit
+from numpy.typing import NDArray
+
+from shelfcast.domain import quantiles
+from shelfcast.domain.errors import BadInput
+from shelfcast.replenish.keys import Keys
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+BATCH_ROWS = 1_000_000
+REPAIRABLE_FALL = 0.01
+"""Quantiles that fall by less than this share of the level are put in order, others are refused."""
+WEEK = 7
+
+
+@dataclass(frozen=True)
+class DailyDemand:
+    """Demand of the days after the cutoff. Arrays have a row per item-location, a column per day from cutoff + 1.
+
+    `days_given[i]` days came from the forecast; later columns repeat its last seven days. 0: no forecast at all.
+    """
+
+    mean: Floats
+    variance: Floats
+    days_given: Integers
+
+    @property
+    def days(self) -> int:
+        return self.mean.shape[1]
+
+
+@dataclass(frozen=True)
+class DemandRead:
+    """What reading the forecasts gave: the demand, rows that can't be used, series nobody has stock of."""
+
+    demand: DailyDemand
+    broken: pl.DataFrame
+    unknown: pl.DataFrame
+    rows: int
+
+
+def trapezoid_weights(levels: Floats) -> Floats:
+    """Weights w with mean = sum w q: each level stands for the probability half-way to its neighbours, the end levels
+    for all that lies outside.
+
+    >>> trapezoid_weights(np.array([0.1, 0.5, 0.9])).round(3).tolist()
+    [0.3, 0.4, 0.3]
+    """
+    edges = np.concatenate([[0.0], 0.5 * (levels[1:] + levels[:-1]), [1.0]])
+    return np.diff(edges)
+
+
+def quantile_columns(names: list[str], levels_needed: int = 3) -> list[str]:
+    """The quantile columns among `names`, by rising level.
+
+    Raises:
+        BadInput: fewer than three levels, or none of 0.9 or higher.
+    """
+    found = [name for name in names if len(name) == 4 and name[0] == "q" and name[1:].isdigit()]
+    found = sorted((name for name in found if 0.0 < quantiles.level(name) < 1.0), key=quantiles.level)
+    if len(found) < levels_needed or quantiles.level(found[-1]) < 0.9:
+        raise BadInput(
+            f"forecasts have the quantile columns {', '.join(found) or 'none'}; at least {levels_needed} are needed, "
+            "one of them q900 or higher."
+        )
+    return found
+
+
+def read_daily_demand(
+    forecasts: pl.LazyFrame | pl.DataFrame, keys: Keys, cutoff: date, days: int, *, period_days: int = 1
+) -> DemandRead:
+    """Mean and variance per day of every item-location, read in batches so that memory stays bounded.
+
+    The mean is the forecast's own where it has one (the quantiles cut off the tails), else the integral of the
+    quantile function; the variance is that integral's. A row of a longer period is spread evenly over its days.
+
+    Args:
+        forecasts: item_id, location_id, date, quantile columns, optionally mean; one row per series and period.
+        days: days wanted after the cutoff.
+        period_days: days of a forecast period (7 for weekly forecasts).
+    """
+    source = forecasts.lazy()
+    names = source.collect_schema().names()
+    columns = [name for name in quantile_columns(names) if _filled(source, name)] if "mean" in names else []
+    columns = columns or quantile_columns(names)
+    weights = trapezoid_weights(np.array([quantiles.level(name) for name in columns]))
+    first = cutoff + timedelta(days=1)
+    wanted = source.filter(
+        pl.col("date").is_between(first - timedelta(days=period_days - 1), cutoff + timedelta(days=days))
+    ).select(
+        "item_id", "location_id", ((pl.col("date") - first).dt.total_days()).cast(pl.Int32).alias("day"),
+        *columns, *(["mean"] if "mean" in names else []),
+    )  # fmt: skip
+    mean = np.full((keys.size, days), np.nan)
+    variance = np.zeros((keys.size, days))
+    broken: list[pl.DataFrame] = []
+    unknown: list[pl.DataFrame] = []
+    rows = 0
+    for batch in _batches(wanted):
+        rows += batch.height
+        batch, bad = _moments(batch, columns, weights)
+        if bad.height:
+            broken.append(bad)
+        row_of = _series_rows(batch, keys, unknown)
+        _scatter(
+            row_of, batch["day"].to_numpy(), batch["m"].to_numpy(), batch["v"].to_numpy(), period_days, mean, variance
+        )
+    given = _fill(mean, variance)
+    none = pl.DataFrame(schema={"item_id": pl.String, "location_id": pl.String})
+    return DemandRead(
+        DailyDemand(mean, variance, given),
+        pl.concat(broken) if broken else none,
+        pl.concat(unknown).unique().sort("item_id", "location_id") if unknown else none,
+        rows,
+    )
+
+
+def _filled(source: pl.LazyFrame, name: str) -> bool:
+    """Whether a declared quantile column holds values: a forecast of nine levels leaves the others of the grid null."""
+    head = source.select(pl.col(name).head(1000)).collect()
+    return not head.height or head[name].null_count() < head.height
+
+
+def _batches(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    yield from frame.collect_batches(chunk_size=BATCH_ROWS, maintain_order=False)
+
+
+def _moments(batch: pl.DataFrame, columns: list[str], weights: Floats) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Mean `m` and variance `v` of each row, and the rows whose quantiles can't be used."""
+    fall = pl.max_horizontal(
+        *(pl.col(low) - pl.col(high) - REPAIRABLE_FALL * pl.col(low).abs() - 1e-9 for low, high in pairwise(columns))
+    )
+    falls = pl.any_horizontal(*(pl.col(low) > pl.col(high) for low, high in pairwise(columns)))
+    integral = pl.sum_horizontal(*(pl.col(name) * weight for name, weight in zip(columns, weights)))
+    second = pl.sum_horizontal(*(pl.col(name) ** 2 * weight for name, weight in zip(columns, weights)))
+    keep = ["item_id", "location_id", "day"]
+    good = pl.all_horizontal(*(pl.col(name).is_finite() for name in columns)).fill_null(False)
+    stated = (
+        pl.col("mean").fill_nan(None).fill_null(pl.col("integral")) if "mean" in batch.columns else pl.col("integral")
+    )
+    result = batch.with_columns(
+        integral.alias("integral"), second.alias("second"), falls.alias("falls"), good.alias("good"),
+        pl.col(columns[-1]).lt(0.0).alias("negative"),
+    )  # fmt: skip
+    if result["falls"].any():
+        result = result.with_columns((fall > 0.0).alias("steep"))
+        result = _sorted_rows(result, columns, weights)
+    else:
+        result = result.with_columns(pl.lit(False).alias("steep"))
+    usable = pl.col("good") & ~pl.col("steep") & ~pl.col("negative")
+    moments = result.with_columns(
+        stated.clip(0.0).alias("m"), (pl.col("second") - pl.col("integral") ** 2).clip(0.0).alias("v")
+    )
+    if moments.select(usable.all()).item():
+        return moments.select(*keep, "m", "v"), moments.select(*keep).clear()
+    bad = moments.filter(~usable).select(
+        *keep,
+        pl.when(~pl.col("good")).then(pl.lit("not a number")).when(pl.col("steep")).then(pl.lit("quantiles fall"))
+        .otherwise(pl.lit("negative demand")).alias("rule"),
+    )  # fmt: skip
+    return moments.filter(usable).select(*keep, "m", "v"), bad
+
+
+def _sorted_rows(result: pl.DataFrame, columns: list[str], weights: Floats) -> pl.DataFrame:
+    """Put slightly falling quantiles in order; mean and second moment follow."""
+    place = result["falls"].fill_null(False).arg_true().to_numpy()
+    values = np.sort(result[place].select(columns).to_numpy(), axis=1)
+    integral = result["integral"].to_numpy().copy()
+    second = result["second"].to_numpy().copy()
+    integral[place], second[place] = values @ weights, values**2 @ weights
+    return result.with_columns(pl.Series("integral", integral), pl.Series("second", second))
+
+
+def _series_rows(batch: pl.DataFrame, keys: Keys, unknown: list[pl.DataFrame]) -> Integers:
+    """Row of each forecast row's series. Only the first row of each run of equal keys is looked up."""
+    new = batch.select(
+        ((pl.col("item_id") != pl.col("item_id").shift()) | (pl.col("location_id") != pl.col("location_id").shift()))
+        .fill_null(True)
+        .alias("new")
+    )["new"]
+    heads = batch.select("item_id", "location_id").filter(new)
+    rows = keys.rows(heads["item_id"], heads["location_id"])
+    if (rows < 0).any():
+        unknown.append(heads.filter(pl.Series(rows < 0)).unique())
+    return rows[np.cumsum(new.to_numpy()) - 1] if batch.height else rows
+
+
+@njit(cache=True, nogil=True)
+def _scatter(row, day, m, v, period_days, mean, variance):  # type: ignore[no-untyped-def]
+    days = mean.shape[1]
+    for i in range(row.shape[0]):
+        if row[i] < 0:
+            continue
+        for offset in range(period_days):
+            d = day[i] + offset
+            if 0 <= d < days:
+                mean[row[i], d] = m[i] / period_days
+                variance[row[i], d] = v[i] / period_days
+
+
+@njit(cache=True, nogil=True)
+def _fill(mean, variance):  # type: ignore[no-untyped-def]
+    """Repeat the last seven days (fewer where fewer are known) where a day is missing; the count of days given."""
+    size, days = mean.shape
+    given = np.zeros(size, dtype=np.int64)
+    for i in range(size):
+        last = -1
+        for d in range(days):
+            if mean[i, d] == mean[i, d]:
+                given[i] += 1
+                last = d
+        if last < 0:
+            for d in range(days):
+                mean[i, d] = 0.0
+            continue
+        first = 0
+        while mean[i, first] != mean[i, first]:
+            first += 1
+        for d in range(days):
+            if mean[i, d] == mean[i, d]:
+                continue
+            back = d - 7
+            while back > last and back >= 0:
+                back -= 7
+            if back < 0 or mean[i, back] != mean[i, back]:
+                back = first if d < first else d - 1
+            mean[i, d] = mean[i, back]
+            variance[i, d] = variance[i, back]
+    return given

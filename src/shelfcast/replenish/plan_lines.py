@@ -1,0 +1,257 @@
+"""Steps 2 to 8 for one level of the network: eligibility, position, demand, target, need, terms.
+
+A level is a set of lines whose demand is known: first the locations that supply nobody, then those that supply them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelfcast.replenish import constraints, floors, perishables, policies, reasons, targets
+from shelfcast.replenish.calendar import HORIZON_DAYS, NEVER, RouteDays
+from shelfcast.replenish.daily_demand import DailyDemand
+from shelfcast.replenish.inputs import Inputs
+from shelfcast.replenish.keys import Keys
+from shelfcast.replenish.position import Incoming, inventory_position, on_order
+from shelfcast.replenish.rules import Resolved
+from shelfcast.replenish.terms import FAR, STATUSES, Columns
+from shelfcast.replenish.window_demand import (
+    LeadTimeSamples,
+    WindowDemand,
+    mix_lead_times,
+    use_paths,
+    use_window_forecasts,
+    window_demand,
+)
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all levels share."""
+
+    inputs: Inputs
+    keys: Keys
+    cutoff: date
+    demand: DailyDemand
+    supply: Incoming
+    route_days: RouteDays
+    samples: LeadTimeSamples
+    lots: perishables.Lots
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Lines of a level with their why fields (`columns`), parameters and demand."""
+
+    columns: Columns
+    parameters: Resolved
+    demand: WindowDemand
+
+
+def line_demand(lines: Columns, parameters: Resolved, context: Context) -> WindowDemand:
+    """Window demand of each line, by the best form there is."""
+    row, next_delivery = lines["row"], np.minimum(lines["next_delivery_day"], HORIZON_DAYS)
+    delivery = np.minimum(lines["delivery_day"], HORIZON_DAYS)
+    discrete = lines["unit_step"] == 1.0
+    correlation = np.ascontiguousarray(parameters.number("day_correlation"))
+    new = is_new(lines, parameters)
+    extra = np.where(new, parameters.number("new_item_cv"), 0.0)
+    sampled = np.diff(context.samples.start)[lines["route"]] > 0
+    sd = np.where(sampled, 0.0, lines["lead_time_sd_days"])
+    found = window_demand(context.demand, row, delivery, next_delivery, discrete, correlation, sd, extra)
+    review = np.nan_to_num(parameters.number("review_period_days"), nan=1.0).astype(np.int64)
+    found = mix_lead_times(
+        found, context.samples, context.demand, context.route_days, lines["route"], row, review, discrete, correlation,
+        extra,
+    )  # fmt: skip
+    days = next_delivery - 1
+    found = use_paths(found, context.inputs.paths, context.keys, context.cutoff, row, days)
+    certain = (sd <= 0.0) & ~sampled & ~new
+    return use_window_forecasts(found, context.inputs.window_demand, context.keys, context.cutoff, row, days, certain)
+
+
+def is_new(lines: Columns, parameters: Resolved) -> Flags:
+    """Lines of items with too few selling days for their history to be trusted."""
+    on_sale = floors.days_on_sale(lines)
+    return (lines["status"] == STATUSES.index("new")) | (on_sale < parameters.number("new_item_days"))
+
+
+def stop_reasons(lines: Columns) -> reasons.Mask:
+    """Why nothing may be ordered: status, dates, source, order day. Adds to the reasons the line already has."""
+    mask = lines["reasons"].copy()
+    end = np.minimum(lines["end_date"], lines["item_end"])
+    start = np.maximum(lines["start_date"], lines["launch"])
+    gone = (lines["status"] == STATUSES.index("discontinued")) | (end < 1)
+    reasons.add(mask, "no_stock_row", ~lines["has_stock"])
+    reasons.add(mask, "no_source", lines["source"] < 0)
+    reasons.add(mask, "blocked", lines["status"] == STATUSES.index("blocked"))
+    reasons.add(mask, "discontinued", gone)
+    sourced = lines["source"] >= 0
+    reasons.add(mask, "not_started", sourced & (lines["delivery_day"] < start - 1))
+    reasons.add(mask, "ended", sourced & ~gone & (lines["delivery_day"] > end) & (end < FAR))
+    reasons.add(mask, "not_order_day", sourced & (lines["order_day"] != 0))
+    return mask
+
+
+def plan_lines(
+    lines: Columns, parameters: Resolved, demand: WindowDemand, context: Context, is_source: Flags
+) -> Planned:
+    """Everything up to step 8 for lines whose window demand is known."""
+    size = len(lines["row"])
+    mask = stop_reasons(lines)
+    out: Columns = dict(lines)
+    window_days = np.minimum(lines["next_delivery_day"], HORIZON_DAYS) - 1
+    cycle_days = np.where(
+        lines["next_delivery_day"] < NEVER, lines["next_delivery_day"] - lines["delivery_day"], 1
+    ).astype(np.float64)
+    end = np.minimum(lines["end_date"], lines["item_end"])
+
+    within, later, overdue = on_order(context.supply, lines["row"], window_days)
+    reasons.add(mask, "overdue_order", overdue)
+    reasons.add(mask, "negative_stock_as_zero", lines["on_hand"] < 0.0)
+    waste, estimated = perishables.expected_waste(lines, context.lots, context.demand, parameters)
+    reasons.add(mask, "age_estimated", estimated)
+    position = inventory_position(lines["on_hand"], lines["blocked"], within, lines["backorders"], waste)
+
+    money = targets.costs(
+        lines["unit_price"], lines["unit_cost"], lines["salvage"], lines["disposal_cost"], cycle_days,
+        perishables.expires_in_window(lines), parameters,
+    )  # fmt: skip
+    mean, variance = demand.window.mean, demand.window.variance
+    value_rate = demand.daily_rate * np.where(
+        np.isfinite(lines["unit_price"]), lines["unit_price"], np.nan_to_num(lines["unit_cost"], nan=1.0)
+    )
+    classes = targets.abc_xyz(value_rate, mean, variance, lines["row"])
+    kind = targets.choose_kind(parameters, money.known, is_source)
+    value = targets.target_values(kind, parameters, money.critical_ratio, classes, is_source)
+    target = targets.order_up_to(kind, value, demand, parameters.is_choice("unmet_demand", "lost"))
+    reasons.add(mask, "clamped", target.clamped)
+
+    policy, level = _policy_and_level(lines, parameters, demand, kind, target.level)
+    level, floor, presentation, promotion = _floors(lines, parameters, demand, context, level, end, mask)
+    pack = lines["pack_size"]
+    lot = policies.lot_size(lines["order_cost"], money.holding_per_day, demand.daily_rate)
+    terms = _terms(lines, policy)
+    by_hand = {
+        name: parameters.number(name)
+        for name in ("reorder_point", "order_up_to", "order_quantity", "min_level", "max_level")
+    }
+    worth = np.zeros(size)
+    economic = np.flatnonzero((policy == policies.CODE["economic"]) & money.known)
+    if len(economic):
+        worth[economic] = policies.economic_need(
+            demand.window.take(economic), position[economic], constraints.smallest_order(terms)[economic],
+            pack[economic], money.underage[economic], money.overage[economic],
+        )  # fmt: skip
+    needed = policies.needs(
+        policy, level, floor, position, pack, demand.cycle_mean, lot, by_hand, worth, np.maximum(0.0, level - position)
+    )
+    stopped = (mask & reasons.STOPS) != 0
+    need = np.where(stopped, 0.0, policies.grain(needed.need / lines["yield_share"] * lines["share"]))
+    reasons.add(mask, "above_reorder_point", ~stopped & needed.above)
+    reasons.add(mask, "enough_stock", ~stopped & ~needed.above & (need <= 0.0))
+    reasons.add(mask, "below_target", need > 0.0)
+    reasons.add(mask, "zero_forecast", mean <= 0.0)
+
+    caps = _caps(lines, parameters, demand, context, position, money, terms)
+    steps = constraints.apply_terms(need, terms, caps, mask)
+    out.update(
+        reasons=mask, policy=policy, target_type=kind, target_value=value, critical_ratio=money.critical_ratio,
+        underage=money.underage, overage=money.overage, window_mean=mean, window_variance=variance,
+        order_up_to=needed.order_up_to, reorder_point=needed.reorder_point,
+        safety_stock=needed.order_up_to - mean, on_order_in_window=within, on_order_later=later,
+        expected_waste=waste, inventory_position=position, presentation=presentation, promo_units=promotion,
+        need=need, step_unit=steps.unit, step_moq=steps.moq, step_pack=steps.pack, step_cap=steps.cap,
+        quantity=steps.quantity, cycle_mean=demand.cycle_mean, daily_rate=demand.daily_rate, classes=classes,
+        smallest_order=constraints.smallest_order(terms), room=_room(caps, terms), clamped=target.clamped,
+        expires=perishables.expires_in_window(lines),
+    )  # fmt: skip
+    return Planned(out, parameters, demand)
+
+
+def _policy_and_level(
+    lines: Columns, parameters: Resolved, demand: WindowDemand, kind: NDArray, level: Floats
+) -> tuple[NDArray[np.int64], Floats]:
+    """Policy of each line, and the level where the policy sets it itself. A fixed cost per order makes ordering up to
+    the level every time too dear: base stock by cost then becomes R_s_S."""
+    policy = parameters.number("policy").astype(np.int64)
+    dear = (lines["order_cost"] > 0.0) & (kind == targets.ECONOMIC) & ~parameters.ruled("policy")
+    policy = np.where(dear, policies.CODE["R_s_S"], policy)
+    cover = demand.window.mean + parameters.number("cover_days") * demand.daily_rate
+    return policy, np.where(policy == policies.CODE["cover"], cover, level)
+
+
+def _floors(
+    lines: Columns,
+    parameters: Resolved,
+    demand: WindowDemand,
+    context: Context,
+    level: Floats,
+    end: NDArray[np.int64],
+    mask: reasons.Mask,
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """(level with its floors, the floors alone, presentation stock, units for promotions)."""
+    mean = demand.window.mean
+    ruled = parameters.number("presentation_stock")
+    presentation = np.where(np.isnan(ruled), np.nan_to_num(lines["presentation_stock"]), ruled)
+    lifted = floors.with_presentation(level, mean, presentation)
+    reasons.add(mask, "presentation_stock", lifted > level)
+    promotion, _ = floors.display_units(
+        context.inputs.promotions, context.keys, context.cutoff, lines, parameters.number("build_up_days")
+    )
+    reasons.add(mask, "promotion_build_up", promotion > 0.0)
+    lifted = lifted + promotion
+    ending = (lines["status"] == STATUSES.index("phase_out")) | (end < FAR)
+    left = floors.demand_until_end(mean, demand.daily_rate, lines["next_delivery_day"] - 1, end)
+    ending &= end < FAR
+    phased = np.where(ending, np.minimum(lifted, left), lifted)
+    reasons.add(mask, "phase_out", phased < lifted)
+    by_hand = np.nan_to_num(parameters.number("min_stock"))
+    final = np.maximum(phased, by_hand)
+    reasons.add(mask, "min_stock", final > phased)
+    reasons.add(mask, "new_item", is_new(lines, parameters))
+    floor = np.where(presentation > 0.0, mean + presentation, 0.0) + promotion
+    floor = np.maximum(np.where(ending, np.minimum(floor, left), floor), by_hand)
+    return final, floor, presentation, promotion
+
+
+def _terms(lines: Columns, policy: NDArray[np.int64]) -> constraints.Terms:
+    return constraints.Terms(
+        unit_step=lines["unit_step"],
+        moq=lines["moq"],
+        pack=lines["pack_size"],
+        pack_round_threshold=lines["pack_round_threshold"],
+        max_order=lines["max_order_qty"],
+        always_up=policy == policies.CODE["R_s_nQ"],
+    )
+
+
+def _caps(
+    lines: Columns,
+    parameters: Resolved,
+    demand: WindowDemand,
+    context: Context,
+    position: Floats,
+    money: targets.Costs,
+    terms: constraints.Terms,
+) -> constraints.Caps:
+    ruled = parameters.number("max_stock")
+    largest = np.where(np.isnan(ruled), lines["max_stock"], ruled)
+    life = perishables.shelf_life_room(lines, context.demand, parameters, position, money, terms)
+    at_risk = np.zeros(len(position), dtype=np.bool_)
+    if parameters.flag("keep_one_pack").any():
+        stockout = 1.0 - demand.window.at(position)[0]
+        at_risk = parameters.flag("keep_one_pack") & (stockout > parameters.number("keep_one_pack_risk"))
+    return constraints.Caps(life.room, largest - position, largest, at_risk, life.smallest_order_pays)
+
+
+def _room(caps: constraints.Caps, terms: constraints.Terms) -> Floats:
+    """Most units a line may still have after top-ups: the least of its caps."""
+    return np.fmin(np.fmin(caps.shelf_life, caps.max_stock), np.fmin(terms.max_order, np.inf))

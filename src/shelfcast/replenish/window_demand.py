@@ -1,0 +1,274 @@
+"""Demand of the protection window of each line, as a distribution.
+
+By preference: window forecasts, then sample paths, then daily quantiles. Quantiles of days can't be added up: their
+means and variances can, given the correlation rho from day to day:
+
+    M = sum m_d        V = (1 - rho) sum v_d + rho (sum sqrt v_d)^2
+
+A lead time of deviation s adds (mean daily demand)^2 s^2 (Silver, Pyke & Thomas); with enough observed lead times the
+windows themselves are mixed, F(x) = sum_l P(l) F_l(x), which also holds where that formula fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numba import njit
+from numpy.typing import NDArray
+
+from shelfcast.domain import quantiles
+from shelfcast.replenish.calendar import HORIZON_DAYS, RouteDays, order_times
+from shelfcast.replenish.daily_demand import DailyDemand, trapezoid_weights
+from shelfcast.replenish.keys import Keys, find
+from shelfcast.replenish.window_distribution import WindowDistribution
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+MAX_LEAD_TIMES = 16
+"""Observed lead times are thinned to this many equally likely ones."""
+
+
+@dataclass(frozen=True)
+class WindowDemand:
+    """Demand of the protection window, of its part before the delivery, and of the cycle."""
+
+    window: WindowDistribution
+    before: WindowDistribution
+    cycle_mean: Floats
+    daily_rate: Floats
+    """Mean demand of a day of the window."""
+
+
+@dataclass(frozen=True)
+class LeadTimeSamples:
+    """Observed lead times in days of some routes: `days[start[r]:start[r + 1]]` each with its `weight`."""
+
+    start: Integers
+    days: Integers
+    weight: Floats
+
+
+@njit(cache=True, nogil=True)
+def _sums(mean, variance, row, days, correlation, out_mean, out_variance):  # type: ignore[no-untyped-def]
+    width = mean.shape[1]
+    week = min(7, width)
+    for i in range(row.shape[0]):
+        total, spread, deviations = 0.0, 0.0, 0.0
+        for d in range(days[i]):
+            place = d if d < width else width - week + (d - width) % week
+            v = variance[row[i], place]
+            total += mean[row[i], place]
+            spread += v
+            deviations += v**0.5
+        out_mean[i] = total
+        out_variance[i] = max(0.0, (1.0 - correlation[i]) * spread + correlation[i] * deviations * deviations)
+
+
+def window_moments(demand: DailyDemand, row: Integers, days: Integers, correlation: Floats) -> tuple[Floats, Floats]:
+    """Mean and variance of the demand of the first `days` days after the cutoff, for each line.
+
+    >>> one = DailyDemand(np.ones((1, 7)), np.ones((1, 7)), np.array([7]))
+    >>> window_moments(one, np.array([0]), np.array([4]), np.array([0.0]))
+    (array([4.]), array([4.]))
+    """
+    mean, variance = np.zeros(len(row)), np.zeros(len(row))
+    _sums(demand.mean, demand.variance, row, np.maximum(days, 0), np.ascontiguousarray(correlation), mean, variance)
+    return mean, variance
+
+
+def window_demand(
+    demand: DailyDemand,
+    row: Integers,
+    delivery_day: Integers,
+    next_delivery_day: Integers,
+    discrete: Flags,
+    correlation: Floats,
+    lead_time_sd: Floats,
+    extra_cv: Floats,
+) -> WindowDemand:
+    """Window demand from daily quantiles.
+
+    Args:
+        delivery_day, next_delivery_day: days from the cutoff; the window is days 1 ... next_delivery_day - 1.
+        discrete: unit demand (whole pieces).
+        lead_time_sd: deviation of the lead time, days.
+        extra_cv: uncertainty beyond the forecast's own as a share of the mean (new items).
+    """
+    days = next_delivery_day - 1
+    mean, variance = window_moments(demand, row, days, correlation)
+    mean_before, variance_before = window_moments(demand, row, np.minimum(delivery_day - 1, days), correlation)
+    rate = mean / np.maximum(days, 1)
+    lead_time_variance = (rate * lead_time_sd) ** 2
+    variance = variance + lead_time_variance + (extra_cv * mean) ** 2
+    variance_before = variance_before + lead_time_variance + (extra_cv * mean_before) ** 2
+    return WindowDemand(
+        WindowDistribution.from_moments(mean, variance, discrete),
+        WindowDistribution.from_moments(mean_before, variance_before, discrete),
+        np.maximum(mean - mean_before, 0.0),
+        rate,
+    )
+
+
+def lead_time_samples(deliveries: pl.DataFrame, routes: pl.DataFrame, least: int) -> LeadTimeSamples:
+    """Observed lead times of each route (columns source_id, destination_id) that has at least `least` deliveries."""
+    seen = (
+        deliveries.lazy()
+        .select(
+            "source_id", "destination_id", (pl.col("received_on") - pl.col("ordered_on")).dt.total_days().alias("l")
+        )
+        .filter(pl.col("l").is_between(0, HORIZON_DAYS - 1))
+        .group_by("source_id", "destination_id", "l")
+        .agg(pl.len().alias("count"))
+        .filter(pl.col("count").sum().over("source_id", "destination_id") >= least)
+    )
+    index = routes.lazy().with_row_index("route")
+    found = index.join(seen, on=["source_id", "destination_id"]).sort("route", "l").collect()
+    start, days, weight = [0], [], []
+    groups = {key[0]: part for key, part in found.partition_by("route", as_dict=True, maintain_order=True).items()}
+    for route in range(routes.height):
+        part = groups.get(route)
+        if part is not None:
+            values, chances = _thin(part["l"].to_numpy(), part["count"].to_numpy().astype(np.float64))
+            days.extend(values)
+            weight.extend(chances)
+        start.append(len(days))
+    return LeadTimeSamples(
+        np.array(start, dtype=np.int64), np.array(days, dtype=np.int64), np.array(weight, dtype=np.float64)
+    )
+
+
+def _thin(days: NDArray[np.integer], counts: Floats) -> tuple[list[int], list[float]]:
+    chances = counts / counts.sum()
+    if len(days) <= MAX_LEAD_TIMES:
+        return [int(day) for day in days], [float(chance) for chance in chances]
+    middle = (np.arange(MAX_LEAD_TIMES) + 0.5) / MAX_LEAD_TIMES
+    picked = days[np.searchsorted(np.cumsum(chances), middle)]
+    values, repeats = np.unique(picked, return_counts=True)
+    return [int(day) for day in values], [float(repeat) / MAX_LEAD_TIMES for repeat in repeats]
+
+
+def mix_lead_times(
+    plain: WindowDemand,
+    samples: LeadTimeSamples,
+    demand: DailyDemand,
+    days: RouteDays,
+    route: Integers,
+    row: Integers,
+    review_period_days: Integers,
+    discrete: Flags,
+    correlation: Floats,
+    extra_cv: Floats,
+) -> WindowDemand:
+    """Replace the window of lines whose route has lead-time samples by the mixture of the windows of each of them."""
+    count = np.diff(samples.start)[route]
+    if not count.any():
+        return plain
+    size = np.maximum(count, 1)
+    start = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+    line = np.repeat(np.arange(len(route)), size)
+    place = np.minimum(
+        samples.start[route][line] + np.arange(start[-1]) - start[:-1][line], max(len(samples.days) - 1, 0)
+    )
+    sampled = count[line] > 0
+    times = order_times(days, route[line], np.where(sampled, samples.days[place], 1), review_period_days[line])
+    weight = np.where(sampled, samples.weight[place], 1.0)
+    moments = []
+    for length in (times.next_delivery - 1, times.delivery - 1):
+        mean, variance = window_moments(
+            demand, row[line], np.where(sampled, np.minimum(length, HORIZON_DAYS), 0), correlation[line]
+        )
+        moments.append((mean, variance + (extra_cv[line] * mean) ** 2))
+    (mean, variance), (mean_before, variance_before) = moments
+    keep = np.flatnonzero(~sampled)
+    mean[keep], variance[keep] = plain.window.mean[line[keep]], plain.window.variance[line[keep]]
+    mean_before[keep], variance_before[keep] = plain.before.mean[line[keep]], plain.before.variance[line[keep]]
+    window = WindowDistribution.from_mixture(start, weight, mean, variance, discrete)
+    before = WindowDistribution.from_mixture(start, weight, mean_before, variance_before, discrete)
+    return WindowDemand(window, before, np.maximum(window.mean - before.mean, 0.0), plain.daily_rate)
+
+
+def use_window_forecasts(
+    plain: WindowDemand, table: pl.DataFrame, keys: Keys, cutoff: date, row: Integers, days: Integers, certain: Flags
+) -> WindowDemand:
+    """Replace the window of lines for which a forecast of exactly that window is given.
+
+    Args:
+        days: length of each line's window, which begins the day after the cutoff.
+        certain: lines whose lead time and spread are certain; the others keep the fit, since the window's own
+            quantiles don't hold that uncertainty.
+    """
+    if not table.height:
+        return plain
+    names = [name for name in quantiles.COLUMNS if name in table.columns and table[name].null_count() < table.height]
+    usable = table.filter(
+        ((pl.col("window_from") - pl.lit(cutoff)).dt.total_days() == 1)
+        & pl.all_horizontal(*(pl.col(name).is_finite() for name in names))
+    )
+    length = (usable["window_to"] - pl.Series([cutoff])).dt.total_days().to_numpy().astype(np.int64)
+    number = keys.rows(usable["item_id"], usable["location_id"]) * (HORIZON_DAYS * 2) + length
+    unique, first = np.unique(number, return_index=True)
+    place = find(unique, row * (HORIZON_DAYS * 2) + days)
+    lines = np.flatnonzero((place >= 0) & certain & (row >= 0))
+    if not len(lines) or len(names) < 3:
+        return plain
+    source = usable[first[place[lines]]]
+    values = np.maximum.accumulate(np.maximum(source.select(names).to_numpy(), 0.0), axis=1)
+    levels = np.array([quantiles.level(name) for name in names])
+    weights = trapezoid_weights(levels)
+    integral = values @ weights
+    stated = source["mean"].fill_nan(None).to_numpy() if "mean" in source.columns else integral
+    mean = np.where(np.isnan(stated), integral, stated)
+    spread = np.maximum(values**2 @ weights - integral**2, 0.0)
+    variance = plain.window.variance.copy()
+    given = source["variance"].cast(pl.Float64).to_numpy() if "variance" in source.columns else spread
+    variance[lines] = np.where(np.isnan(given), spread, given)
+    window = plain.window.with_grid(lines, levels, values, mean)
+    window = WindowDistribution(**{**window.__dict__, "variance": variance})
+    before_share = plain.before.mean / np.where(plain.window.mean > 0.0, plain.window.mean, 1.0)
+    cycle = plain.cycle_mean.copy()
+    cycle[lines] = window.mean[lines] * (1.0 - before_share[lines])
+    rate = plain.daily_rate.copy()
+    rate[lines] = window.mean[lines] / np.maximum(days[lines], 1)
+    return WindowDemand(window, plain.before, cycle, rate)
+
+
+def use_paths(
+    plain: WindowDemand, paths: pl.DataFrame, keys: Keys, cutoff: date, row: Integers, days: Integers
+) -> WindowDemand:
+    """Replace the window of lines that have sample paths: the sum of each path over the line's window.
+
+    All series must have the same number of paths; a series with another number keeps its fit.
+    """
+    if not paths.height:
+        return plain
+    used = paths.with_columns(
+        pl.Series("row", keys.rows(paths["item_id"], paths["location_id"])),
+        (pl.col("date") - pl.lit(cutoff)).dt.total_days().alias("day"),
+    ).filter((pl.col("row") >= 0) & (pl.col("day") >= 1))
+    lines = pl.DataFrame({"line": np.arange(len(row)), "row": row, "days": days})
+    sums = (
+        lines.join(used, on="row")
+        .group_by("line", "path")
+        .agg(
+            pl.col("qty")
+            .filter(pl.col("day") <= pl.col("days"))
+            .sort_by(pl.col("day").filter(pl.col("day") <= pl.col("days")))
+            .sum()
+        )
+        .sort("line", "path")
+    )
+    counts = sums.group_by("line", maintain_order=True).len()
+    if not counts.height:
+        return plain
+    size = int(counts["len"].mode().max())  # type: ignore[arg-type]
+    chosen = counts.filter(pl.col("len") == size)["line"]
+    samples = sums.filter(pl.col("line").is_in(chosen.implode()))["qty"].to_numpy().reshape(len(chosen), size)
+    window = plain.window.with_samples(chosen.to_numpy(), samples)
+    before_share = plain.before.mean / np.where(plain.window.mean > 0.0, plain.window.mean, 1.0)
+    cycle = np.where(window.mean == plain.window.mean, plain.cycle_mean, window.mean * (1.0 - before_share))
+    return WindowDemand(window, plain.before, cycle, window.mean / np.maximum(days, 1))
