@@ -39,7 +39,11 @@ def last_sales_date(platform: Platform) -> date:
 
 def run_cycle(platform: Platform, parameters: Parameters, *, steps: tuple[str, ...] = CYCLE) -> CycleResult:
     """Run the steps in their order; a step whose inputs have not changed costs nothing."""
+    from shelfcast.pipeline.train_model import due
+
     done: list[StepResult] = []
     for name in (one for one in CYCLE if one in steps):
+        if name == "train" and not due(platform, parameters):
+            continue
         done.append(run_step(platform, name, parameters if name == "train" else replace(parameters, retrain=False)))
     return CycleResult(parameters.cutoff, tuple(done))

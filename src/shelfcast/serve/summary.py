@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,8 +12,8 @@ from shelfcast.domain.tables import curated
 from shelfcast.ports.platform import Platform
 
 
-class Loaded(Protocol):
-    """What a load reports."""
+class Part(Protocol):
+    """One table's part of a load."""
 
     @property
     def table(self) -> str: ...
@@ -23,6 +23,13 @@ class Loaded(Protocol):
     def kept(self) -> int: ...
     @property
     def quarantined(self) -> int: ...
+
+
+class Loaded(Protocol):
+    """What a load reports."""
+
+    @property
+    def tables(self) -> Sequence[Part]: ...
 
 
 @dataclass
@@ -37,7 +44,7 @@ class TableLoads:
 def loads_by_table(reports: Iterable[Loaded]) -> list[TableLoads]:
     """Loads added up by table, most rows first."""
     found: dict[str, TableLoads] = {}
-    for report in reports:
+    for report in (part for load in reports for part in load.tables):
         one = found.setdefault(report.table, TableLoads(report.table))
         one.files += 1
         one.rows_in += report.rows_in

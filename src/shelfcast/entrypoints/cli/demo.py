@@ -27,7 +27,8 @@ def demo(
     from shelfcast.entrypoints.cli.progress import Bars
     from shelfcast.entrypoints.cli.serve import serve as start_server
     from shelfcast.pipeline.run_cycle import last_sales_date, run_cycle
-    from shelfcast.pipeline.run_demo import load_shop, make_shop
+    from shelfcast.pipeline.ingest_files import ingest_files
+    from shelfcast.pipeline.simulate_shop import simulate_shop
     from shelfcast.pipeline.steps import Parameters
     from shelfcast.settings import FILE_NAME
 
@@ -35,8 +36,8 @@ def demo(
         init_lake(directory)
     with Bars() as bars:
         settings, platform = open_lake(directory, bars)
-        shop = make_shop(directory / "shop", platform.progress, stores=stores, items=items, days=days, seed=seed)
-        loaded = load_shop(platform, shop)
+        shop = simulate_shop(directory / "shop", bars, stores=stores, items=items, days=days, seed=seed)
+        loaded = ingest_files(platform, shop.files)
         parameters = Parameters(
             last_sales_date(platform),
             settings.frequency,
@@ -48,7 +49,7 @@ def demo(
     summary.loaded(loaded)
     summary.show(platform, result, currency=settings.currency)
     typer.echo(
-        f"\nThe shop's files are in {shop}, the lake in {directory}. Look around: shelfcast tables --lake {directory}"
+        f"\nThe shop's files are in {shop.directory}, the lake in {directory}. Look around: shelfcast tables --lake {directory}"
     )
     if serve:
         start_server(directory, port=port)

@@ -1,0 +1,225 @@
+"""The step `forecast`: every series gets a distribution for every period, its protection window, and the reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from shelfcast.domain.errors import NotReady
+from shelfcast.domain.quantiles import COLUMNS, GRID
+from shelfcast.domain.slices import Slice
+from shelfcast.domain.tables import results
+from shelfcast.features.matrix import Context
+from shelfcast.features.panel import Forecast, Panel
+from shelfcast.forecast.explanation import BASE, MICRO, explain_view, to_micro
+from shelfcast.forecast.models.baseline_choice import BaselineFacts
+from shelfcast.forecast.models.baseline_panel import forecast_panel, panel_facts
+from shelfcast.forecast.models.boosted import Model
+from shelfcast.forecast.window_demand import window_demand
+from shelfcast.lake.replace import replace
+from shelfcast.pipeline import model_records
+from shelfcast.pipeline.protection_windows import protection_days
+from shelfcast.pipeline.read_panel import (
+    Lake,
+    Partition,
+    open_lake_at,
+    plan_partitions,
+    read_panel,
+    read_sample,
+    scratch,
+)
+from shelfcast.pipeline.steps import Outcome, Parameters
+from shelfcast.ports.platform import Platform
+
+TITLE = "Forecasting"
+CONTEXT_SERIES = 3000
+"""Series looked at for what needs all series; an even sample says it as well and keeps memory flat."""
+EXPLAIN_UP_TO = 150_000
+"""Series x periods up to which every forecast is explained at once; beyond, `shelfcast explain` does it on demand."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a partition's forecast needs."""
+
+    lake: Lake
+    model: Model
+    model_name: str
+    context: Context
+    facts: BaselineFacts
+    correlation: tuple[float, ...]
+    windows: pl.DataFrame
+    explain: bool
+    scenario: str
+    run_id: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Made:
+    """Files of a partition's results."""
+
+    number: int
+    folder: Path
+    series: int
+    fallbacks: Counter[str]
+
+    def file(self, table: str) -> Path:
+        return self.folder / f"{table}-{self.number:05d}.parquet"
+
+
+def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
+    """Forecast every series with the champion model and write forecasts, window demand and explanations.
+
+    Raises:
+        NotReady: no model has been trained.
+    """
+    record = model_records.champion(platform)
+    if record is None:
+        raise NotReady("no model has been trained yet. Run the train step: `shelfcast run`.")
+    lake = open_lake_at(platform.tables, parameters.cutoff, parameters.horizon, parameters.frequency)
+    partitions = plan_partitions(lake, parameters.partition_rows)
+    platform.progress.start(TITLE, len(partitions) + 2)
+    model = model_records.load(platform, record["model_id"])
+    sample = read_sample(lake, CONTEXT_SERIES)
+    explain = lake.series.height * parameters.horizon <= EXPLAIN_UP_TO
+    with scratch() as folder:
+        job = Job(
+            lake, model, f"{record['model']}-{record['model_id'][:8]}", model.context(lambda: (sample,)), panel_facts(sample),
+            tuple(record.get("correlation", (0.2,))), protection_days(platform, parameters.cutoff, parameters.frequency),
+            explain, parameters.scenario, run_id, folder,
+        )  # fmt: skip
+        platform.progress.advance(TITLE)
+        made: list[Made] = []
+        for one in platform.engine.map(partial(forecast_partition, job), partitions):
+            made.append(one)
+            platform.progress.advance(TITLE)
+        where = Slice.of(cutoff=parameters.cutoff, scenario=parameters.scenario)
+        for table in (results.FORECASTS, results.WINDOW_DEMAND, results.EXPLANATIONS):
+            frames: Iterable[pl.DataFrame] = (
+                pl.read_parquet(file) for one in made if (file := one.file(table.name)).exists()
+            )
+            replace(platform.tables, table, frames, where, notes={"run_id": run_id})
+    fallbacks: Counter[str] = sum((one.fallbacks for one in made), Counter())
+    series = sum(one.series for one in made)
+    summary: dict[str, Any] = {"model": record["model_id"], "explained": explain, "fallbacks": dict(fallbacks)}
+    return Outcome({"series": series, "forecasts": series * parameters.horizon}, summary)
+
+
+def forecast_partition(job: Job, partition: Partition) -> Made:
+    """Forecast one partition; its results go to files of their own."""
+    panel = read_panel(job.lake, partition)
+    view = job.model.view(panel, job.context)
+    chosen = rounded(job.model.from_view(view, GRID, threads=0))
+    baseline = rounded(forecast_panel(panel, job.facts).forecast)
+    made = Made(
+        partition.number, job.folder, panel.series_count, Counter(one for one in chosen.fallback.tolist() if one)
+    )
+    frames = [
+        forecast_rows(job, panel, baseline, "baseline", baseline.model),
+        forecast_rows(job, panel, chosen, "model", np.full(panel.series_count, job.model_name)),
+        forecast_rows(job, panel, chosen, "final", np.full(panel.series_count, job.model_name)),
+    ]
+    pl.concat(frames).write_parquet(made.file("forecasts"), compression="lz4")
+    windows = window_rows(job, panel, chosen)
+    if windows.height:
+        windows.write_parquet(made.file("window_demand"), compression="lz4")
+    if job.explain:
+        explanation = explain_view(job.model, view)
+        explanation_rows(
+            job, panel, chosen, explanation.drivers, explanation.base, explanation.micro_units
+        ).write_parquet(made.file("explanations"), compression="lz4")
+    return made
+
+
+def rounded(forecast: Forecast) -> Forecast:
+    """Means and quantiles in whole millionths of a unit: what is stored is what is explained."""
+    return Forecast(
+        to_micro(forecast.mean) / MICRO,
+        to_micro(forecast.quantiles) / MICRO,
+        forecast.levels,
+        forecast.model,
+        forecast.fallback,
+    )
+
+
+def _keys(panel: Panel, repeat: int) -> pl.DataFrame:
+    return panel.keys.select("item_id", "location_id")[np.repeat(np.arange(panel.series_count), repeat)]
+
+
+def _future(panel: Panel) -> pl.Series:
+    return pl.Series(np.tile(panel.periods[panel.history_length :], panel.series_count))
+
+
+def forecast_rows(job: Job, panel: Panel, forecast: Forecast, stage: str, models: np.ndarray) -> pl.DataFrame:
+    """Rows of the `forecasts` table, series by series."""
+    horizon = panel.horizon
+    values = forecast.quantiles.reshape(-1, len(GRID))
+    frame = _keys(panel, horizon).with_columns(
+        cutoff=pl.lit(job.lake.grid.cutoff),
+        scenario=pl.lit(job.scenario),
+        stage=pl.lit(stage),
+        date=_future(panel),
+        step=pl.Series(np.tile(np.arange(1, horizon + 1), panel.series_count)),
+        mean=pl.Series(forecast.mean.reshape(-1)),
+        model=pl.Series(np.repeat(models.astype(str), horizon)),
+        fallback=pl.Series(np.repeat(forecast.fallback.astype(str), horizon)),
+        run_id=pl.lit(job.run_id),
+        **{name: pl.Series(values[:, number]) for number, name in enumerate(COLUMNS)},
+    )
+    return results.FORECASTS.conform(frame)
+
+
+def window_rows(job: Job, panel: Panel, forecast: Forecast) -> pl.DataFrame:
+    """The distribution of demand over each series' protection window, where it has terms and the forecast reaches."""
+    days = panel.keys.join(job.windows, on=["item_id", "location_id"], how="left", maintain_order="left")["periods"]
+    length = days.fill_null(0).to_numpy().astype(np.int64)
+    has = (length > 0) & (length <= panel.horizon)
+    if not has.any():
+        return results.WINDOW_DEMAND.empty()
+    chosen = np.flatnonzero(has)
+    last = length[chosen][:, None]
+    mean, variance, quantiles = window_demand(
+        forecast.mean[chosen], forecast.quantiles[chosen], GRID, np.ones_like(last), last, job.correlation
+    )
+    step = job.lake.grid.step_days
+    begin = panel.periods[panel.history_length]
+    frame = panel.keys.select("item_id", "location_id")[chosen].with_columns(
+        cutoff=pl.lit(job.lake.grid.cutoff),
+        scenario=pl.lit(job.scenario),
+        stage=pl.lit("final"),
+        window_from=pl.lit(begin.astype("O")),
+        window_to=pl.Series(begin + length[chosen] * step - 1),
+        mean=pl.Series(to_micro(mean[:, 0]) / MICRO),
+        variance=pl.Series(to_micro(variance[:, 0]) / MICRO),
+        run_id=pl.lit(job.run_id),
+        **{name: pl.Series(to_micro(quantiles[:, 0, number]) / MICRO) for number, name in enumerate(COLUMNS)},
+    )
+    return results.WINDOW_DEMAND.conform(frame)
+
+
+def explanation_rows(
+    job: Job, panel: Panel, forecast: Forecast, drivers: tuple[str, ...], base: np.ndarray, micro: np.ndarray
+) -> pl.DataFrame:
+    """Base and drivers that moved the forecast, in micro-units; together they are the forecast's mean exactly."""
+    names = (BASE, *drivers)
+    parts = np.concatenate([base[:, :, None], micro], axis=2)
+    gap = to_micro(forecast.mean) - parts.sum(axis=2)
+    parts[:, :, names.index("rounding")] += gap
+    series, step, driver = np.nonzero((parts != 0) | (np.arange(len(names)) == 0))
+    frame = panel.keys.select("item_id", "location_id")[series].with_columns(
+        cutoff=pl.lit(job.lake.grid.cutoff),
+        scenario=pl.lit(job.scenario),
+        date=pl.Series(panel.periods[panel.history_length + step]),
+        driver=pl.Series(np.array(names)[driver]),
+        micro_units=pl.Series(parts[series, step, driver]),
+        run_id=pl.lit(job.run_id),
+    )
+    return results.EXPLANATIONS.conform(frame)
