@@ -146,6 +146,20 @@ def test_notes_and_counts_stand_in_the_snapshot(tables: TableStore) -> None:
     assert second.committed_at >= first.committed_at > datetime(2020, 1, 1, tzinfo=UTC)
 
 
+def test_notes_may_depend_on_the_rows_and_on_the_snapshot_before(tables: TableStore) -> None:
+    seen = {"rows": 0}
+
+    def stream() -> Iterator[pl.DataFrame]:
+        for name in "ab":
+            seen["rows"] += 3
+            yield rows(name)
+
+    first = tables.replace(READINGS, stream(), None, notes=lambda parent: {"said": f"{seen['rows']} after {parent}"})
+    assert first.notes == {"said": "6 after None"}
+    second = tables.replace(READINGS, rows("c"), None, notes=lambda parent: {"said": f"after {parent.snapshot_id}"})
+    assert second.notes == {"said": f"after {first.snapshot_id}"}
+
+
 def test_an_older_snapshot_can_be_read(tables: TableStore) -> None:
     first = tables.replace(READINGS, rows("a"), None)
     tables.replace(READINGS, rows("b"), Slice())

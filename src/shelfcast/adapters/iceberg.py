@@ -19,7 +19,7 @@ from shelfcast.adapters.iceberg_schema import grow, partition_of, properties_of,
 from shelfcast.domain.errors import BadParameter, Conflict, NotFound
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import Table
-from shelfcast.ports.table_store import Maintenance, Snapshot, TableState
+from shelfcast.ports.table_store import Maintenance, Notes, Snapshot, TableState, spell
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -111,7 +111,7 @@ class IcebergTables:
         where: Slice | None,
         *,
         expected: int | None = None,
-        notes: Mapping[str, str] | None = None,
+        notes: Notes | None = None,
     ) -> Snapshot:
         """See the port. An iterable is written as it comes: memory holds one buffer (`iceberg_files.BUFFER_BYTES`)."""
         stored = self._open(table)
@@ -123,7 +123,9 @@ class IcebergTables:
             fresh = self._open(table)
             _check(table, fresh, expected)
             removed, kept = removal.plan(fresh) if removal else ([], [])
-            snapshot = commit(fresh, removed, [*added, *kept], notes or {})
+            parent = fresh.current_snapshot()
+            words = spell(notes, snapshot_of(parent) if parent is not None else None)
+            snapshot = commit(fresh, removed, [*added, *kept], words)
             if removal:
                 removal.discard(fresh, kept)
             return snapshot

@@ -18,7 +18,7 @@ from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import Table
 from shelfcast.ports.record_store import Record
 from shelfcast.ports.source_reader import Query
-from shelfcast.ports.table_store import Maintenance, Snapshot, TableState
+from shelfcast.ports.table_store import Maintenance, Notes, Snapshot, TableState, spell
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,7 +49,7 @@ class MemoryTables:
         where: Slice | None,
         *,
         expected: int | None = None,
-        notes: Mapping[str, str] | None = None,
+        notes: Notes | None = None,
     ) -> Snapshot:
         frames = [rows] if isinstance(rows, pl.DataFrame) else list(rows)
         added = [table.conform(frame) for frame in frames if frame.height]
@@ -65,9 +65,10 @@ class MemoryTables:
             if where is not None:
                 old = old.filter(~where.to_polars().fill_null(False))
             new = pl.concat([old, *added]).sort(*table.stored_key)
+            words = spell(notes, states[-1][0] if states else None)
             self._commits += 1
             operation = "append" if where is None else "overwrite"
-            snapshot = Snapshot(self._commits, datetime.now(UTC), operation, new.height, dict(notes or {}))
+            snapshot = Snapshot(self._commits, datetime.now(UTC), operation, new.height, words)
             states.append((snapshot, new))
             return snapshot
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import polars as pl
 
@@ -22,6 +22,16 @@ class Snapshot:
     operation: str
     rows: int
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+Notes: TypeAlias = Mapping[str, str] | Callable[[Snapshot | None], Mapping[str, str]]
+"""What a writer says of its commit: words, or a function of the snapshot the commit is built on (None: the first). It is
+called when the rows have been taken in, and again if another writer's commit came in between."""
+
+
+def spell(notes: Notes | None, parent: Snapshot | None) -> dict[str, str]:
+    """The words of notes on top of a snapshot."""
+    return dict(notes(parent) if callable(notes) else notes or {})
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ class TableStore(Protocol):
         where: Slice | None,
         *,
         expected: int | None = None,
-        notes: Mapping[str, str] | None = None,
+        notes: Notes | None = None,
     ) -> Snapshot:
         """In one commit delete the rows of the slice and add `rows` (`where=None` deletes nothing: append).
 
