@@ -7,7 +7,6 @@ are looked at one by one (written out as JSON).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
@@ -19,24 +18,14 @@ from shelfcast.sources.folding import fold_prices
 from shelfcast.sources.mapping import Mapping, Target, Wide
 from shelfcast.sources.numbers import NumberStyle, is_nothing, read_flags, read_numbers
 
-EARLIEST = date(1980, 1, 1)
-"""Before this, a date is a typing error or a system's zero."""
 PERIOD = "__period"
 
 
-@dataclass(frozen=True)
-class DateRange:
-    """Dates a row may have: plans reach some years ahead, nothing was recorded before `earliest`."""
-
-    earliest: date = EARLIEST
-    latest: date = date(2100, 1, 1)
-
-
-def convert(raw: RawBatch, mapping: Mapping, dates: DateRange | None = None) -> Iterator[CanonicalBatch]:
+def convert(raw: RawBatch, mapping: Mapping) -> Iterator[CanonicalBatch]:
     """One canonical batch per target. Lines that couldn't be split into columns count for the first target."""
     for position, target in enumerate(mapping.targets):
         frame = raw.frame if position == 0 else _telling(raw.frame, target)
-        batch = convert_target(frame, target, mapping.numbers, dates or DateRange())
+        batch = convert_target(frame, target, mapping.numbers)
         if position == 0 and raw.broken.height:
             batch = CanonicalBatch(
                 batch.table, batch.frame, pl.concat([raw.broken, batch.faults]),
@@ -45,7 +34,7 @@ def convert(raw: RawBatch, mapping: Mapping, dates: DateRange | None = None) -> 
         yield batch
 
 
-def convert_target(frame: pl.DataFrame, target: Target, style: NumberStyle, dates: DateRange) -> CanonicalBatch:
+def convert_target(frame: pl.DataFrame, target: Target, style: NumberStyle) -> CanonicalBatch:
     """Rows of one table out of a batch."""
     table = target.declared
     frame = _split(_measures(_long(frame, target), target), target)
@@ -63,11 +52,6 @@ def convert_target(frame: pl.DataFrame, target: Target, style: NumberStyle, date
             read = read.fill_null(pl.lit(column.default, dtype=read.dtype)) if not wrong.all() else read
         if wrong.any():
             found.append(_faults(frame.filter(wrong), source, *_unreadable(column, target, style)))
-        if column.type is Type.DAY and name in (*table.key, table.partition):
-            outside = (read < dates.earliest) | (read > dates.latest)
-            if outside.any():
-                found.append(_faults(frame.filter(outside.fill_null(False)), source, "date_range", _outside(dates)))
-                wrong = wrong | outside.fill_null(False)
         bad = bad | wrong
         done[name] = read
     for name, value in target.constants.items():
@@ -228,10 +212,6 @@ def _unreadable(column: Column, target: Target, style: NumberStyle) -> tuple[str
                 "number",
                 f"is no number (decimal sign {style.decimal!r}); mend it, or set `numbers` in the mapping file",
             )
-
-
-def _outside(dates: DateRange) -> str:
-    return f"lies outside {dates.earliest} to {dates.latest}; mend the date"
 
 
 def _faults(rows: pl.DataFrame, source: str, rule: str, said: str) -> pl.DataFrame:

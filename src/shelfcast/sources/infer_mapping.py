@@ -116,7 +116,6 @@ def infer_mapping(
     source: str,
     stem: str = "",
     table: str = "",
-    file: FileShape | None = None,
     first_day: date | None = None,
     separator: str = "",
 ) -> Mapping:
@@ -168,9 +167,15 @@ def infer_mapping(
                 sure = min(sure, 0.6)
     if ignored:
         notes.append(f"Not used: {', '.join(ignored)}.")
-    mapping = Mapping(tuple(targets), style, file or FileShape(), ignored, sure, (*reasons, *notes), tuple(suggestions))
+    mapping = Mapping(tuple(targets), style, FileShape(), ignored, sure, (*reasons, *notes), tuple(suggestions))
     mapping.check(columns, source)
     return mapping
+
+
+def shape_columns(columns: Sequence[str]) -> list[str]:
+    """Column names that stay the same from file to file: a wide file's periods count as one."""
+    wide = _wide_columns(columns, date(1970, 1, 1))
+    return list(columns) if wide is None else [*(name for name in columns if name not in wide.names), "<periods>"]
 
 
 def _candidates(declared: Table, evidence: Evidence) -> dict[str, tuple[str, float]]:

@@ -82,6 +82,7 @@ class Mapping:
     targets: tuple[Target, ...]
     numbers: NumberStyle = field(default_factory=NumberStyle)
     file: FileShape = field(default_factory=FileShape)
+    """How to read the file, where that is fixed; what it leaves empty is found out for each file."""
     ignored: tuple[str, ...] = ()
     confidence: float = 1.0
     """1 = every name was a declared one; below 0.5 = mostly guessed from content."""
@@ -148,31 +149,34 @@ def fingerprint(columns: Sequence[str], hint: str = "") -> str:
 
 HEADER = """\
 # How the columns of {source} become Shelfcast tables. Edit it and load the file again; it is used for every
-# file with the same column names. `columns` says canonical name: your column. Leave out what isn't there.
-"""
+# file with the same column names. `columns` says canonical name: your column. Leave out what isn't there."""
 
 
-def to_yaml(mapping: Mapping, source: str) -> str:
-    """The mapping as a file people edit; suggestions stand in it as comments."""
+def to_yaml(mapping: Mapping, source: str, found: FileShape | None = None) -> str:
+    """The mapping as a file people edit; suggestions, and how the file was read, stand in it as comments."""
     import yaml
 
-    def dump(value: Any) -> str:
-        return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
+    def dump(value: Any) -> list[str]:
+        return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)).splitlines()
 
-    lines = [HEADER.format(source=source)]
-    lines += [f"# {reason}" for reason in mapping.reasons]
-    shape = {name: value for name, value in vars(mapping.file).items() if value not in ("", None)}
-    if shape.get("format") != "csv":
-        shape.pop("quote", None)
-    lines.append(dump({"file": shape}) if shape else "")
-    lines.append(dump({"numbers": {"decimal": mapping.numbers.decimal, "thousands": mapping.numbers.thousands}}))
-    lines.append(dump({"targets": [_target_fields(target) for target in mapping.targets]}))
+    lines = [HEADER.format(source=source), *(f"# {reason}" for reason in mapping.reasons)]
+    if forced := _shape_fields(mapping.file):
+        lines += dump({"file": forced})
+    elif found is not None:
+        lines.append("# How the file was read; found anew for each file. Take the # off to fix it.")
+        lines += [f"# {line}" for line in dump({"file": _shape_fields(found)})]
+    lines += dump({"numbers": {"decimal": mapping.numbers.decimal, "thousands": mapping.numbers.thousands}})
+    lines += dump({"targets": [_target_fields(target) for target in mapping.targets]})
     if mapping.suggestions:
         lines.append("# Columns not used so far could be loaded too: take the # off and put these under `targets`.")
-        text = dump([_target_fields(target) for target in mapping.suggestions])
-        lines += [f"# {line}" for line in text.splitlines()]
-    lines.append(dump({"ignored": list(mapping.ignored)}))
-    return "\n".join(line.rstrip("\n") for line in lines if line) + "\n"
+        lines += [f"# {line}" for line in dump([_target_fields(target) for target in mapping.suggestions])]
+    lines += dump({"ignored": list(mapping.ignored)})
+    return "\n".join(lines) + "\n"
+
+
+def _shape_fields(shape: FileShape) -> dict[str, Any]:
+    plain = FileShape()
+    return {name: value for name, value in vars(shape).items() if value != getattr(plain, name)}
 
 
 def _target_fields(target: Target) -> dict[str, Any]:
