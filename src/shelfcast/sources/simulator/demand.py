@@ -100,11 +100,11 @@ def _neighbour_effect(price, regular, display, elasticity, display_strength, gro
 
 
 @njit(cache=True)
-def _fill(
+def _fill(  # type: ignore[no-untyped-def]
     expected, plan, demand, seed, store, base, trend, category, weekday, open_day, week, season, other, festival,
     sense, store_noise, item_noise, price, reference, regular, display, elasticity, display_strength, pull, group,
     neighbours, loss, group_size, launch, end, size, portion, steps,
-):  # fmt: skip  # type: ignore[no-untyped-def]
+):  # fmt: skip
     items, span = price.shape
     for i in range(items):
         c = category[i]

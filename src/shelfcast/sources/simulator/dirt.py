@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -28,12 +28,14 @@ class Planted:
     """True: a row too many. False: a true row with a wrong value."""
 
 
+MISSPELT = "misspelt_number"
+"""Can only be held by a text file; an impossible date is an absent one elsewhere."""
 KINDS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     # table: (kind, column, extra row)
     "sales": (
         ("absurd_negative", "units", False),
         ("absurd_size", "units", False),
-        ("misspelt_number", "units", False),
+        (MISSPELT, "units", False),
         ("missing_value", "units", False),
         ("duplicate_key", "units", True),
         ("unknown_item", "item_id", True),
@@ -44,7 +46,7 @@ KINDS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "prices": (
         ("zero", "price", False),
         ("absurd_negative", "price", False),
-        ("misspelt_number", "price", False),
+        (MISSPELT, "price", False),
         ("duplicate_key", "price", True),
         ("unknown_item", "item_id", True),
     ),
@@ -59,8 +61,6 @@ KINDS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "weather": (("out_of_range", "temperature_c", False), ("missing_value", "temperature_c", False)),
     "pos_events": (("sent_twice", "event_id", True), ("unknown_item", "item_id", True)),
 }
-TEXT_ONLY = {"misspelt_number", "impossible_date"}
-"""Errors that only a text file can hold (an impossible date is an absent one elsewhere)."""
 
 
 def plant(
@@ -71,7 +71,7 @@ def plant(
 
     A frame for a text file comes back with text columns.
     """
-    kinds = [kind for kind in KINDS.get(table, ()) if as_text or kind[0] != "misspelt_number"]
+    kinds = [kind for kind in KINDS.get(table, ()) if as_text or kind[0] != MISSPELT]
     count = int(generator.binomial(frame.height, share)) if kinds and share > 0 else 0
     if not count:
         return frame, []
@@ -90,17 +90,18 @@ def plant(
         bad.append(spoilt)
         written = "" if spoilt[column] is None else str(spoilt[column])
         notes.append((kind, column, written, "" if extra else str(truth), extra))
-    extra_rows = np.array([note[4] for note in notes])
-    order = pl.Series("order", places + np.where(extra_rows, 0.5, 0.0))
-    false = pl.DataFrame(bad, schema=clean.schema).with_columns(order)
-    kept = clean.with_columns(pl.int_range(pl.len()).cast(pl.Float64).alias("order"))
-    kept = kept.filter(~pl.col("order").is_in(places[~extra_rows].astype(np.float64).tolist()))
-    mixed = pl.concat([kept, false]).sort("order", maintain_order=True)
-    lines = mixed["order"].search_sorted(order) + 1 + lines_before
-    records = [
-        Planted(table, file, int(line), *note) for line, note in zip(lines, notes, strict=True)
-    ]  # fmt: skip
-    return mixed.drop("order"), records
+    false = pl.DataFrame(bad, schema=clean.schema)
+    # Row numbers of the mixed file: a false row takes the place of its true one, or stands right after it.
+    extra = np.array([note[4] for note in notes])
+    number = frame.height + np.arange(count)
+    take = np.arange(frame.height)
+    take[places[~extra]] = number[~extra]
+    take = np.insert(take, places[extra] + 1, number[extra])
+    mixed = pl.concat([clean, false])[take]
+    line = np.empty(count, dtype=np.int64)
+    at = np.flatnonzero(take >= frame.height)
+    line[take[at] - frame.height] = at + 1 + lines_before
+    return mixed, [Planted(table, file, int(n), *note) for n, note in zip(line, notes, strict=True)]
 
 
 def _spoil(kind: str, value: Any, row: Row, generator: np.random.Generator) -> Any:
@@ -169,4 +170,4 @@ def as_frame(records: list[Planted]) -> pl.DataFrame:
         "table": pl.String, "file": pl.String, "line": pl.Int64, "kind": pl.String, "column": pl.String,
         "written": pl.String, "truth": pl.String, "extra_row": pl.Boolean,
     }  # fmt: skip
-    return pl.DataFrame([asdict(record) for record in records], schema=schema)
+    return pl.DataFrame({name: [getattr(record, name) for record in records] for name in schema}, schema=schema)

@@ -16,6 +16,8 @@ PAY_DAY = "Pay day"
 PAY_DAY_EFFECT = 0.07
 PUBLIC_HOLIDAY_EFFECT = 0.06
 BEFORE_CLOSURE_EFFECT = 0.18
+RISE = 1.5
+"""Power of the rise towards a festival."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +143,14 @@ def closed_days(country: str, first: date, last: date) -> set[date]:
 def shape(festival: Festival, offset: int, lift: float) -> float:
     """Share of the peak lift `offset` days from the festival (negative: before).
 
-    Rises by the square towards the eve, then `day_itself`, then a dip that fades (only where there was a lift).
+    Rises ever faster towards the eve, then `day_itself`, then a dip that fades (only where there was a lift).
 
     >>> diwali = FESTIVALS[0]
     >>> round(shape(diwali, -1, 1.0), 2), round(shape(diwali, -14, 1.0), 3), shape(diwali, -15, 1.0)
-    (1.0, 0.005, 0.0)
+    (1.0, 0.019, 0.0)
     """
     if -festival.lead_days <= offset < 0:
-        return ((festival.lead_days + 1 + offset) / festival.lead_days) ** 2
+        return ((festival.lead_days + 1 + offset) / festival.lead_days) ** RISE
     if offset == 0:
         return festival.day_itself
     if 0 < offset <= festival.lag_days and lift > 0:

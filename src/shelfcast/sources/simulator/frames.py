@@ -118,13 +118,11 @@ def calendar_events(world: World) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["event", "event_type", "scope", "scope_value", "date", "known_at"], orient="row")
 
 
-def promotions(world: World) -> pl.DataFrame:
-    """Promotions run, running and planned by the last day; chain-wide ones once, with location *."""
+def promotions(world: World, known_from: int, known_before: int) -> pl.DataFrame:
+    """Promotions whose plan became known in a span of days; chain-wide ones once, with location *."""
     p, spec = world.promotions, world.spec
     rows: list[tuple[Any, ...]] = []
-    for n in range(p.count):
-        if p.known[n] >= spec.days:
-            continue
+    for n in np.flatnonzero((p.known >= known_from) & (p.known < known_before)).tolist():
         where = (
             ["*"] if p.country[n] == "*" else [s.location_id for s in world.stores if s.city.country == p.country[n]]
         )
@@ -133,19 +131,12 @@ def promotions(world: World) -> pl.DataFrame:
         base = (day_of(spec, p.first[n]), day_of(spec, p.last[n]), kind, p.discount[n], p.display[n], known)
         item = world.items.item_id[p.item[n]]
         rows.extend((p.id_of(n), item, location, *base) for location in where)
-    names = ["promotion_id", "item_id", "location_id", "first_date", "last_date", "promotion_type", "discount_share", "display_share", "known_at"]  # fmt: skip
-    kinds = [
-        pl.String,
-        pl.String,
-        pl.String,
-        pl.Date,
-        pl.Date,
-        pl.String,
-        pl.Float64,
-        pl.Float64,
-        pl.Datetime("us", "UTC"),
-    ]
-    return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+    schema: dict[str, Any] = {
+        "promotion_id": pl.String, "item_id": pl.String, "location_id": pl.String, "first_date": pl.Date, "last_date": pl.Date,
+        "promotion_type": pl.String, "discount_share": pl.Float64, "display_share": pl.Float64,
+        "known_at": pl.Datetime("us", "UTC"),
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def openings(world: World, run: StoreRun) -> pl.DataFrame:
@@ -163,24 +154,25 @@ def openings(world: World, run: StoreRun) -> pl.DataFrame:
     )
 
 
-def weather(world: World, run: StoreRun) -> pl.DataFrame:
-    """Measured weather up to the last day, and the ten-day forecasts issued at noon of each of the last days."""
+def weather(world: World, run: StoreRun, first: int, after: int) -> pl.DataFrame:
+    """Weather measured on a span of days, and the ten-day forecasts issued at noon of each of its last days."""
     w, spec, store = run.setup.days.weather, world.spec, run.setup.store
     columns = ("temperature_c", "temperature_max_c", "precipitation_mm", "humidity_pct", "wind_kmh", "cloud_share")
-    past = slice(0, spec.days)
+    past = slice(first, after)
     measured = pl.DataFrame(
         {
-            "location_id": pl.repeat(store.location_id, spec.days, eager=True),
+            "location_id": pl.repeat(store.location_id, after - first, eager=True),
             "date": world.dates[past],
             **{c: getattr(w, c)[past] for c in columns},
-            "is_forecast": pl.repeat(False, spec.days, eager=True),
-            "known_at": noon(np.arange(spec.days) + 1, world.first_day),
+            "is_forecast": pl.repeat(False, after - first, eager=True),
+            "known_at": noon(np.arange(first, after) + 1, world.first_day),
         }
     )
-    generator = generator_for(spec.seed, FORECAST, store.index)
-    issued = np.arange(max(0, spec.days - WEATHER_FORECAST_DAYS), spec.days)
+    generator = generator_for(spec.seed, FORECAST, store.index, first)
+    issued = np.arange(max(first, after - WEATHER_FORECAST_DAYS), after)
     parts = [measured]
     for lead in range(1, FORECAST_REACH_DAYS + 1):
+        issued = issued[issued + lead < spec.span]
         at = issued + lead
         degrees, kept = forecast_errors(lead, len(at), generator)
         shrink = np.exp(-lead / 9.0)
@@ -204,10 +196,10 @@ def weather(world: World, run: StoreRun) -> pl.DataFrame:
     return pl.concat(parts).sort("location_id", "date", "known_at")
 
 
-def prices(world: World, run: StoreRun) -> pl.DataFrame:
-    """Change points of the store's price list, history and plan."""
+def prices(world: World, run: StoreRun, known_from: int, known_before: int) -> pl.DataFrame:
+    """Change points of the store's price list that became known in a span of days."""
     p = run.setup.prices
-    item, day, known = price_changes(p, world.promotions, world.items, world.spec)
+    item, day, known = price_changes(p, world.promotions, world.items, known_from, known_before)
     return pl.DataFrame(
         {
             "item_id": np.array(world.items.item_id)[item],
@@ -274,17 +266,11 @@ def _keys(
     }
 
 
-def stock(world: World, run: StoreRun | CentreRun) -> pl.DataFrame:
-    """Book stock at the close of each of the last days, of every item on sale or still there."""
-    spec = world.spec
-    first = spec.days - spec.stock_days
+def stock(world: World, run: StoreRun | CentreRun, first: int, after: int) -> pl.DataFrame:
+    """Book stock at the close of each day of a span, of every item on sale or still there."""
     items_kept, location_id, steps = _where(world, run)
-    on_hand = run.stock.on_hand[:, first:]
-    listed = (
-        run.setup.demand.plan[:, first : spec.days] > 0
-        if isinstance(run, StoreRun)
-        else np.ones_like(on_hand, dtype=bool)
-    )
+    on_hand = run.stock.on_hand[:, first:after]
+    listed = run.setup.demand.listed[:, first:after] if isinstance(run, StoreRun) else np.ones_like(on_hand, dtype=bool)
     at_item, at_day = np.nonzero(listed | (on_hand != 0))
     frame = pl.DataFrame(
         {
@@ -298,7 +284,8 @@ def stock(world: World, run: StoreRun | CentreRun) -> pl.DataFrame:
 
 
 def stock_lots(world: World, run: StoreRun) -> pl.DataFrame:
-    """Stock of goods that spoil, by expiry date, at the close of the last day."""
+    """Stock of goods that spoil, by expiry date, at the close of the run's last day."""
+    tomorrow = run.end.day
     steps = run.setup.terms.steps
     spoils = run.setup.terms.life_days > 0
     at_item, life = np.nonzero(run.end.lots * spoils[:, None])
@@ -306,32 +293,36 @@ def stock_lots(world: World, run: StoreRun) -> pl.DataFrame:
         {
             "item_id": np.array(world.items.item_id)[at_item],
             "location_id": pl.repeat(run.setup.store.location_id, len(at_item), eager=True),
-            "date": pl.repeat(world.spec.last_day, len(at_item), eager=True),
-            "expiry_date": world.dates[world.spec.days + life],
+            "date": pl.repeat(day_of(world.spec, tomorrow - 1), len(at_item), eager=True),
+            "expiry_date": np.datetime64(world.first_day, "D") + (tomorrow + life),
             "units": run.end.lots[at_item, life] / steps[at_item],
         }
     )
 
 
-def orders(world: World, run: StoreRun | CentreRun) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(open_orders at the last day, deliveries of the last year), from the orders placed and the lorries that came.
+def orders(world: World, run: StoreRun | CentreRun, first: int, after: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(orders open at the close of a span's last day, deliveries received in the span), from the orders placed and the
+    lorries that came.
 
     A line that comes short is closed by its delivery; one that comes not at all is cancelled and in neither table.
     """
-    spec = world.spec
     items_kept, location_id, steps = _where(world, run)
-    supply = run.setup.supply if isinstance(run, StoreRun) else run.supply
-    at_item, at_day = np.nonzero(run.stock.shipped)
+    supply = run.setup.supply
+    close = day_of(world.spec, after - 1)
+    # No lead time is longer than 60 days.
+    reach = max(0, first - 60)
+    at_item, at_day = np.nonzero(run.stock.shipped[:, reach:after])
+    at_day = at_day + reach
     route = supply.route[at_item]
     due = at_day + supply.arrives_in[route, at_day]
-    recent = due >= spec.days - spec.delivery_days
+    recent = due >= first
     at_item, at_day, route, due = at_item[recent], at_day[recent], route[recent], due[recent]
     source = np.array([r.source_id for r in supply.routes])[route]
     ordered_on = world.dates[at_day]
     promised = at_day + supply.promised_in[route, at_day]
+    start = np.datetime64(world.first_day, "D")
     ordered = run.stock.ordered[at_item, at_day] / steps[at_item]
     shipped = run.stock.shipped[at_item, at_day] / steps[at_item]
-    first = np.datetime64(world.first_day, "D")
     lines = pl.DataFrame(
         {
             "order_id": "PO-" + pl.Series(ordered_on).dt.strftime("%Y%m%d") + "-" + pl.Series(source) + f"-{location_id}",
@@ -340,60 +331,54 @@ def orders(world: World, run: StoreRun | CentreRun) -> tuple[pl.DataFrame, pl.Da
             "destination_id": pl.repeat(location_id, len(at_item), eager=True),
             "item_id": np.array(world.items.item_id)[items_kept[at_item]],
             "ordered_on": ordered_on,
-            "promised_date": first + promised,
+            "promised_date": start + promised,
             "due": due,
-            "received_on": first + due,
+            "received_on": start + due,
             "ordered": ordered,
             "shipped": shipped,
         }
     ).sort("ordered_on", "order_id", "line_id")  # fmt: skip
-    came = lines.filter(pl.col("due") < spec.days)
+    came = lines.filter(pl.col("due") < after)
     deliveries = came.select(
         "order_id", "line_id", "source_id", "destination_id", "item_id", "ordered_on", "promised_date", "received_on",
         pl.col("ordered").alias("units_ordered"), pl.col("shipped").alias("units"),
     )  # fmt: skip
     if isinstance(run, CentreRun):
-        deliveries = pl.concat([deliveries, _rush_deliveries(world, run)])
-    waiting = lines.filter(pl.col("due") >= spec.days)
+        deliveries = pl.concat([deliveries, _rush_deliveries(world, run, first, after)])
+    waiting = lines.filter(pl.col("due") >= after)
     open_orders = waiting.select(
         "order_id",
         "line_id",
-        pl.lit(spec.last_day).alias("date"),
+        pl.lit(close).alias("date"),
         "source_id",
         "destination_id",
         "item_id",
         pl.col("ordered").alias("qty_open"),
-        pl.when(pl.col("promised_date") <= spec.last_day + timedelta(days=2))
-        .then(pl.col("shipped"))
-        .alias("confirmed_qty"),
+        pl.when(pl.col("promised_date") <= close + timedelta(days=2)).then(pl.col("shipped")).alias("confirmed_qty"),
         "ordered_on",
         "promised_date",
-        pl.when(pl.col("ordered_on") < spec.last_day)
-        .then(pl.lit("in_transit"))
-        .otherwise(pl.lit("sent"))
-        .alias("state"),
+        pl.when(pl.col("ordered_on") < close).then(pl.lit("in_transit")).otherwise(pl.lit("sent")).alias("state"),
     )
     return open_orders, deliveries
 
 
-def _rush_deliveries(world: World, run: CentreRun) -> pl.DataFrame:
-    first_kept = max(0, world.spec.days - world.spec.delivery_days)
-    at_item, at_day = np.nonzero(run.rushed[:, first_kept:])
-    at_day = at_day + first_kept
+def _rush_deliveries(world: World, run: CentreRun, first: int, after: int) -> pl.DataFrame:
+    at_item, at_day = np.nonzero(run.rushed[:, first:after])
+    at_day = at_day + first
     day = world.dates[at_day]
-    source = np.array([r.source_id for r in run.supply.routes])[run.supply.route[at_item]]
-    item = np.array(world.items.item_id)[run.items[at_item]]
-    units = run.rushed[at_item, at_day] / run.terms.steps[at_item]
+    source = np.array([r.source_id for r in run.setup.supply.routes])[run.setup.supply.route[at_item]]
+    item = np.array(world.items.item_id)[run.setup.items[at_item]]
+    units = run.rushed[at_item, at_day] / run.setup.terms.steps[at_item]
     return pl.DataFrame(
         {
             "order_id": "RUSH-"
             + pl.Series(day).dt.strftime("%Y%m%d")
             + "-"
             + pl.Series(source)
-            + f"-{run.location_id}",
+            + f"-{run.setup.location_id}",
             "line_id": item,
             "source_id": source,
-            "destination_id": pl.repeat(run.location_id, len(item), eager=True),
+            "destination_id": pl.repeat(run.setup.location_id, len(item), eager=True),
             "item_id": item,
             "ordered_on": day,
             "promised_date": day,
@@ -407,4 +392,4 @@ def _rush_deliveries(world: World, run: CentreRun) -> pl.DataFrame:
 def _where(world: World, run: StoreRun | CentreRun) -> tuple[NDArray[np.int64], str, NDArray[np.int64]]:
     if isinstance(run, StoreRun):
         return np.arange(world.items.count), run.setup.store.location_id, run.setup.terms.steps
-    return run.items, run.location_id, run.terms.steps
+    return run.setup.items, run.setup.location_id, run.setup.terms.steps

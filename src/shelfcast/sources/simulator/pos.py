@@ -88,9 +88,9 @@ def _uniforms(seed, series, n):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _split(
+def _split(  # type: ignore[no-untyped-def]
     item, second, amount, kind, sold, returned, portion, steps, gone, profile, opens, closes, seed, series, day
-):  # fmt: skip  # type: ignore[no-untyped-def]
+):  # fmt: skip
     lines = 0
     for i in range(len(sold)):
         key = stream_key(seed, TILL, series + i)

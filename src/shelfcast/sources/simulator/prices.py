@@ -64,8 +64,7 @@ def make_regular_prices(items: Items, spec: ShopSpec, generator: np.random.Gener
         events = np.flatnonzero(generator.random(spec.span) < 1 / 300)
         current = base[:, i].copy()
         start = 0
-        for day in events:
-            day = int(day)
+        for day in events.tolist():
             if day < 1:
                 continue
             up = generator.random() < 0.72
@@ -183,9 +182,9 @@ def _lay(price, running, chosen, item, first, last, discount):  # type: ignore[n
 
 
 def price_changes(
-    prices: StorePrices, promotions: Promotions, items: Items, spec: ShopSpec
+    prices: StorePrices, promotions: Promotions, items: Items, known_from: int, known_before: int
 ) -> tuple[Integers, Integers, Integers]:
-    """Change points of a store's price list known by the last day: (item, day number, day number known).
+    """Change points of a store's price list that became known in a span: (item, day number, day number known).
 
     The first price of an item is known a month before. A change by a promotion's start or end is known with the promotion.
     """
@@ -195,17 +194,19 @@ def price_changes(
     at_item, at_day = np.nonzero(changed)
     at_day = at_day + 1
     before, after = running[at_item, at_day - 1], running[at_item, at_day]
-    known_before = np.where(before >= 0, promotions.known[before] if promotions.count else 0, -(10**6))
-    known_after = np.where(after >= 0, promotions.known[after] if promotions.count else 0, -(10**6))
+    plan_before = np.where(before >= 0, promotions.known[before] if promotions.count else 0, -(10**6))
+    plan_after = np.where(after >= 0, promotions.known[after] if promotions.count else 0, -(10**6))
     by_promotion = before != after
-    known = np.where(by_promotion, np.maximum(known_before, known_after), at_day - PRICE_NOTICE_DAYS)
-    start = np.clip(items.launch, 0, spec.span - 1)
+    known = np.where(by_promotion, np.maximum(plan_before, plan_after), at_day - PRICE_NOTICE_DAYS)
+    span = price.shape[1]
+    start = np.clip(items.launch, 0, span - 1)
     listed = (at_day > start[at_item]) & (at_day <= items.end[at_item])
-    keep = listed & (known < spec.days)
-    firsts = np.flatnonzero(items.launch < spec.span)
-    item = np.concatenate([firsts, at_item[keep]])
-    day = np.concatenate([start[firsts], at_day[keep]])
-    when = np.concatenate([np.minimum(start[firsts] - 30, spec.days - 1), known[keep]])
+    firsts = np.flatnonzero(items.launch < span)
+    item = np.concatenate([firsts, at_item[listed]])
+    day = np.concatenate([start[firsts], at_day[listed]])
+    when = np.concatenate([start[firsts] - 30, known[listed]])
+    kept = (when >= known_from) & (when < known_before)
+    item, day, when = item[kept], day[kept], when[kept]
     order = np.lexsort((day, item))
     return item[order].astype(np.int64), day[order].astype(np.int64), when[order].astype(np.int64)
 

@@ -13,7 +13,14 @@ from shelfcast.sources.simulator import frames, terms_frames, truth
 from shelfcast.sources.simulator.files import ShopFiles
 from shelfcast.sources.simulator.pos import till_lines
 from shelfcast.sources.simulator.spec import ShopSpec
-from shelfcast.sources.simulator.store_run import CentreRun, StoreRun, run_centre, run_store, set_up_store
+from shelfcast.sources.simulator.store_run import (
+    CentreRun,
+    StoreRun,
+    run_centre,
+    run_store,
+    set_up_centre,
+    set_up_store,
+)
 from shelfcast.sources.simulator.supply import dc_of
 from shelfcast.sources.simulator.world import World, build_world
 
@@ -23,6 +30,7 @@ SMALL_MONTH = 20_000
 """Item-days a month up to which every sales file is CSV; above, closed months are Parquet and the last one CSV."""
 LARGE_MONTH = 300_000
 """Item-days a month above which the last month is Parquet too."""
+LONG_AGO = 10**6
 SHEET_SERIES = 5_000
 """Series up to which prices and terms are CSV."""
 
@@ -72,7 +80,7 @@ def write_shop(spec: ShopSpec, root: Path, advance: Callable[[float], None] | No
             if advance is not None:
                 advance(1)
         for country, ordered in outflow.items():
-            _write_centre(world, run_centre(world, country, ordered), files)
+            _write_centre(world, run_centre(world, set_up_centre(world, country, ordered), ordered), files)
         for at, parts in enumerate(events):
             day = world.dates[spec.days - spec.event_days + at]
             files.add("pos_events", f"pos_events/pos_events-{day}.csv", pl.concat(parts))
@@ -87,7 +95,7 @@ def _write_chain(world: World, files: ShopFiles) -> None:
     files.add("items", "items.csv", frames.items(world))
     files.add("attributes", "attributes.csv", frames.attributes(world))
     files.add("calendar_events", "calendar_events.csv", frames.calendar_events(world))
-    files.add("promotions", "promotions.csv", frames.promotions(world))
+    files.add("promotions", "promotions.csv", frames.promotions(world, -LONG_AGO, world.spec.days))
     files.add("rules", "rules.csv", terms_frames.rules(world))
     for name in ("items", "promotions", "festivals"):
         files.add("truth", f"truth/{name}.csv", getattr(truth, name)(world), clean=True)
@@ -109,9 +117,9 @@ def _write_store(world: World, run: StoreRun, files: ShopFiles, month_rows: int)
     files.add("truth", "truth/weekdays.csv", truth.weekdays(run), clean=True)
     files.add("truth", "truth/seasons.csv", truth.seasons(run), clean=True)
     files.add("openings", "openings.csv", frames.openings(world, run))
-    files.add("weather", "weather.csv", frames.weather(world, run))
-    files.add("prices", f"prices.{sheet}", frames.prices(world, run))
-    files.add("stock", "stock.parquet", frames.stock(world, run))
+    files.add("weather", "weather.csv", frames.weather(world, run, 0, spec.days))
+    files.add("prices", f"prices.{sheet}", frames.prices(world, run, -LONG_AGO, spec.days))
+    files.add("stock", "stock.parquet", frames.stock(world, run, spec.days - spec.stock_days, spec.days))
     files.add("stock_lots", "stock_lots.csv", frames.stock_lots(world, run))
     files.add("item_locations", f"item_locations.{sheet}", terms_frames.item_locations(world, run))
     _write_orders(world, run, files, sheet)
@@ -119,13 +127,15 @@ def _write_store(world: World, run: StoreRun, files: ShopFiles, month_rows: int)
 
 def _write_centre(world: World, run: CentreRun, files: ShopFiles) -> None:
     sheet = "csv" if world.spec.stores * world.spec.items <= SHEET_SERIES else "parquet"
-    files.add("stock", "stock.parquet", frames.stock(world, run))
+    spec = world.spec
+    files.add("stock", "stock.parquet", frames.stock(world, run, spec.days - spec.stock_days, spec.days))
     files.add("truth", "truth/centre_days.parquet", truth.centre_days(world, run), clean=True)
     _write_orders(world, run, files, sheet)
 
 
 def _write_orders(world: World, run: StoreRun | CentreRun, files: ShopFiles, sheet: str) -> None:
-    open_orders, deliveries = frames.orders(world, run)
+    spec = world.spec
+    open_orders, deliveries = frames.orders(world, run, max(0, spec.days - spec.delivery_days), spec.days)
     files.add("open_orders", "open_orders.csv", open_orders)
     files.add("deliveries", "deliveries.parquet", deliveries)
     files.add("sourcing", f"sourcing.{sheet}", terms_frames.sourcing(world, run))
@@ -138,8 +148,7 @@ def _count_outflow(world: World, run: StoreRun, outflow: dict[str, np.ndarray]) 
     if not dc_of(world, country):
         return
     total = outflow.setdefault(country, np.zeros((world.items.count, world.spec.span), dtype=np.int32))
-    supply = run.setup.supply
-    from_centre = np.array([route.source_type == "dc" for route in supply.routes])[supply.route]
+    from_centre = run.setup.supply.from_centre
     days = world.spec.days
     total[from_centre, 1 : days + 1] += run.stock.ordered[from_centre]
 

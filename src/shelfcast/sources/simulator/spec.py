@@ -11,9 +11,6 @@ from shelfcast.domain.errors import BadParameter
 LAST_DAY = date(2026, 10, 31)
 """Default end of history: Diwali 2026 (8 November) and Thanksgiving fall into the four weeks after it."""
 
-FUTURE_DAYS = 56
-"""Days after the last one for which the truth goes on, plans are made and forecasts can be scored."""
-
 
 @dataclass(frozen=True)
 class DemandChange:
@@ -45,6 +42,9 @@ class ShopSpec:
     """Days of daily stock snapshots at the end (the last day always)."""
     delivery_days: int = 365
     """Days of goods received that are written."""
+    future_days: int = 56
+    """Days after the last one for which the truth goes on: plans are made, forecasts can be scored, a shop can be run on.
+    Another number is another shop."""
     demand_changes: tuple[DemandChange, ...] = ()
 
     def __post_init__(self) -> None:
@@ -56,6 +56,7 @@ class ShopSpec:
             ("event_days", 0, self.days),
             ("stock_days", 1, self.days),
             ("delivery_days", 1, 20_000),
+            ("future_days", 28, 5_000),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -77,7 +78,7 @@ class ShopSpec:
     @property
     def span(self) -> int:
         """Days of history and of the future after it."""
-        return self.days + FUTURE_DAYS
+        return self.days + self.future_days
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for the truth's `shop.json`."""

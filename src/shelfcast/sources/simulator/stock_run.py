@@ -109,6 +109,8 @@ def simulate_days(
     supply: Supply,
     seed: int,
     orders: Matrix | None = None,
+    *,
+    last_evening: bool = True,
 ) -> tuple[StockState, StockDays]:
     """Run a location for some days from a state.
 
@@ -118,6 +120,7 @@ def simulate_days(
         open_days: days customers come, length span.
         orders: steps ordered at the close of each day, shape (items, days); None = the shop's own rule.
             They arrive when the world's lorries come, short where the world ships short.
+        last_evening: False leaves the ordering at the close of the last day to `place_orders`.
 
     Returns:
         The state after the last day, and the days. The state given is left as it was, so runs can branch.
@@ -146,22 +149,22 @@ def simulate_days(
         error=state.error.copy(),
     )
     out = [np.zeros((items, days), dtype=np.int32) for _ in range(7)]
-    short_chance = np.array([route.short_chance for route in supply.routes])
+    short_chance = _short_chance(supply)
     _run(
         *out, after.lots, after.coming, after.level, after.error, state.day, days, demand, plan, open_days,
         terms.series_key, terms.life_days, terms.pack, terms.smallest_order, terms.presentation, terms.safety,
         terms.steps, terms.return_rate, supply.route, supply.can_order, supply.arrives_in, supply.window,
-        short_chance, seed, orders is not None, given,
+        short_chance, seed, orders is not None, given, last_evening,
     )  # fmt: skip
     return after, StockDays(state.day, *out)
 
 
 @njit(cache=True)
-def _run(
+def _run(  # type: ignore[no-untyped-def]
     sold, returned, received, wasted, on_hand, ordered, shipped, lots, coming, level, error, first, days, demand, plan,
     open_days, series_key, life_days, pack, smallest_order, presentation, safety, steps, return_rate, route, can_order,
-    arrives_in, window, short_chance, seed, outside, given,
-):  # fmt: skip  # type: ignore[no-untyped-def]
+    arrives_in, window, short_chance, seed, outside, given, last_evening,
+):  # fmt: skip
     items, span = demand.shape
     reach = coming.shape[1]
     for i in range(items):
@@ -218,7 +221,9 @@ def _run(
                     level[i] += SMOOTHING * (min(seen / plan[i, t], 6.0 * level[i] + 3.0 * steps[i]) - level[i])
                     error[i] += SMOOTHING * (min(abs(seen - guess), 8.0 * error[i] + steps[i]) - error[i])
             # 6 order
-            if outside:
+            if d == days - 1 and not last_evening:
+                wanted = 0
+            elif outside:
                 wanted = given[i, d]
             else:
                 wanted = 0
@@ -228,20 +233,93 @@ def _run(
                         smallest_order[i], presentation[i], safety[i], steps[i], life,
                     )  # fmt: skip
             if wanted > 0:
-                sent = wanted
-                luck = uniform(short_key, t)
-                if luck < short_chance[r]:
-                    sent = 0 if luck < 0.3 * short_chance[r] else (wanted // pack[i] // 2) * pack[i]
+                sent = _sent(wanted, pack[i], short_chance[r], uniform(short_key, t))
                 ordered[i, d] = wanted
                 shipped[i, d] = sent
                 coming[i, min(arrives_in[r, t], reach) - 1] += sent
                 on_order += sent
 
 
+def own_orders(state: StockState, plan: NDArray[np.float32], terms: Terms, supply: Supply) -> Matrix:
+    """What the shop's own rule would order at the close of the last day run, in steps."""
+    return np.asarray(
+        _own_orders(
+            state.day - 1, state.on_hand, state.on_order, plan, state.level, state.error, terms.pack,
+            terms.smallest_order, terms.presentation, terms.safety, terms.steps, terms.life_days, supply.route,
+            supply.can_order, supply.window,
+        )
+    )  # fmt: skip
+
+
+def place_orders(
+    state: StockState, orders: Matrix, terms: Terms, supply: Supply, seed: int
+) -> tuple[StockState, Matrix]:
+    """Place orders (steps) at the close of the last day run.
+
+    Returns the state with the goods on their way, and what of each order will arrive.
+    """
+    day = state.day - 1
+    coming = state.coming.copy()
+    shipped = np.asarray(
+        _place(
+            orders,
+            day,
+            coming,
+            terms.series_key,
+            terms.pack,
+            supply.route,
+            supply.arrives_in,
+            _short_chance(supply),
+            seed,
+        )
+    )
+    return replace(state, coming=coming), shipped
+
+
+def _short_chance(supply: Supply) -> NDArray[np.float64]:
+    return np.array([route.short_chance for route in supply.routes])
+
+
 @njit(cache=True)
-def _own_rule(
+def _own_orders(  # type: ignore[no-untyped-def]
+    t, on_hand, on_order, plan, level, error, pack, smallest_order, presentation, safety, steps, life_days, route,
+    can_order, window,
+):  # fmt: skip
+    orders = np.zeros(len(pack), dtype=np.int32)
+    for i in range(len(pack)):
+        r = route[i]
+        if can_order[r, t]:
+            orders[i] = _own_rule(
+                on_hand[i] + on_order[i], i, t, plan.shape[1], window[r, t], plan, level[i], error[i], pack[i],
+                smallest_order[i], presentation[i], safety[i], steps[i], life_days[i],
+            )  # fmt: skip
+    return orders
+
+
+@njit(cache=True)
+def _place(orders, t, coming, series_key, pack, route, arrives_in, short_chance, seed):  # type: ignore[no-untyped-def]
+    shipped = np.zeros(len(pack), dtype=np.int32)
+    for i in range(len(pack)):
+        if orders[i] > 0:
+            r = route[i]
+            key = stream_key(seed, SHORTAGE, series_key[i])
+            shipped[i] = _sent(orders[i], pack[i], short_chance[r], uniform(key, t))
+            coming[i, min(arrives_in[r, t], coming.shape[1]) - 1] += shipped[i]
+    return shipped
+
+
+@njit(cache=True)
+def _sent(wanted, pack, short_chance, luck):  # type: ignore[no-untyped-def]
+    """What of an order will arrive: all of it, half of its packs, or nothing."""
+    if luck >= short_chance:
+        return wanted
+    return 0 if luck < 0.3 * short_chance else (wanted // pack // 2) * pack
+
+
+@njit(cache=True)
+def _own_rule(  # type: ignore[no-untyped-def]
     position, i, t, span, window, plan, level, error, pack, smallest_order, presentation, safety, steps, life
-):  # fmt: skip  # type: ignore[no-untyped-def]
+):  # fmt: skip
     """(R, s, nQ): below the reorder point, the fewest packs that lift the position to it."""
     index = 0.0
     last = min(span - 1, t + window)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -18,6 +18,8 @@ from shelfcast.sources.simulator.supply import Supply, dc_of, dc_supply, store_s
 from shelfcast.sources.simulator.world import StoreWorld, World, build_store
 
 STORE_SAFETY = 1.15
+"""Standard deviations of window demand the shops keep; chosen so that they run out about as often as shops do."""
+FRESH_SAFETY = 1.1
 DC_SAFETY = 1.9
 DC_KEY = 900_000_000
 
@@ -51,8 +53,8 @@ class StoreRun:
 
 
 @dataclass(frozen=True)
-class CentreRun:
-    """A distribution centre's history."""
+class CentreSetup:
+    """A distribution centre before any stock moves; arrays have a row per item it keeps."""
 
     location_id: str
     country: str
@@ -60,7 +62,16 @@ class CentreRun:
     """Items it keeps."""
     supply: Supply
     terms: Terms
+    start: StockState
+
+
+@dataclass(frozen=True)
+class CentreRun:
+    """A distribution centre's history."""
+
+    setup: CentreSetup
     stock: StockDays
+    end: StockState
     rushed: NDArray[np.int32]
     """Steps bought in at once, because the stores had ordered more than there was: shape (items kept, days)."""
 
@@ -94,14 +105,14 @@ def store_terms(items: Items, level: NDArray[np.float64], store: Store) -> Terms
         pack=items.pack * steps,
         smallest_order=items.pack * steps,
         presentation=(presentation * steps).astype(np.int64),
-        safety=np.where(life > 0, 0.85 * STORE_SAFETY, STORE_SAFETY),
+        safety=np.where(life > 0, FRESH_SAFETY, STORE_SAFETY),
         steps=steps,
         return_rate=np.array([c.return_rate for c in CATEGORIES])[items.category],
     )
 
 
 def run_store(world: World, setup: StoreSetup) -> StoreRun:
-    """The store's history under its own ordering rule."""
+    """The store's history under its own ordering rule. The last evening's orders are left to whoever plans them."""
     spec = world.spec
     end, stock = simulate_days(
         setup.start,
@@ -112,22 +123,20 @@ def run_store(world: World, setup: StoreSetup) -> StoreRun:
         setup.terms,
         setup.supply,
         spec.seed,
+        last_evening=False,
     )
     share, hour = availability(setup, stock)
     return StoreRun(setup, stock, end, share, hour)
 
 
-def run_centre(world: World, country: str, outflow: NDArray[np.int32]) -> CentreRun:
-    """A distribution centre that ships what its stores ordered the day before; `outflow` in steps, (items, span)."""
+def set_up_centre(world: World, country: str, outflow: NDArray[np.int32]) -> CentreSetup:
+    """A country's distribution centre. `outflow` (steps, items x span) gives the size of its stores' orders."""
     kept = np.flatnonzero([not CATEGORIES[c].direct for c in world.items.category])
     supply = dc_supply(world, country)
-    steps = steps_per_unit(world.items)
-    location_id = dc_of(world, country)
+    steps = steps_per_unit(world.items)[kept]
     key = DC_KEY + world.countries.index(country) * 1_000_003
-    demand = np.ascontiguousarray(outflow[kept])
-    days = world.spec.days
-    level = np.maximum(demand[:, : min(days, 180)].mean(axis=1), 0.05)
-    pack = world.items.pack[kept] * steps[kept]
+    level = np.maximum(outflow[kept, : min(world.spec.days, 180)].mean(axis=1), 0.05)
+    pack = world.items.pack[kept] * steps
     case = pack * np.clip(np.round(level * 5 / pack), 1, 40).astype(np.int64)
     # Stores order in packs, so a centre's needs are lumpy: it keeps a pack for each of its stores.
     stores = sum(store.city.country == country for store in world.stores)
@@ -138,18 +147,34 @@ def run_centre(world: World, country: str, outflow: NDArray[np.int32]) -> Centre
         smallest_order=case * (1 + kept % 3),
         presentation=pack * stores,
         safety=np.full(len(kept), DC_SAFETY),
-        steps=steps[kept],
+        steps=steps,
         return_rate=np.zeros(len(kept)),
     )
-    supply = Supply(
-        supply.routes, supply.route[kept], supply.can_order, supply.arrives_in, supply.promised_in, supply.window
-    )
+    supply = replace(supply, route=supply.route[kept])
     start = start_state(terms, supply, level)
+    return CentreSetup(dc_of(world, country), country, kept, supply, terms, start)
+
+
+def run_centre(world: World, setup: CentreSetup, outflow: NDArray[np.int32]) -> CentreRun:
+    """A distribution centre's history; it ships what its stores ordered the day before (`outflow`, as above).
+
+    What it has not got is bought in at once, so a store never waits for it.
+    """
+    demand = np.ascontiguousarray(outflow[setup.items])
     plan = np.ones(demand.shape, dtype=np.float32)
     always = np.ones(demand.shape[1], dtype=bool)
-    _, stock = simulate_days(start, days, demand, plan, always, terms, supply, world.spec.seed)
-    rushed = demand[:, :days] - stock.sold
-    return CentreRun(location_id, country, kept, supply, terms, stock, rushed)
+    end, stock = simulate_days(
+        setup.start,
+        world.spec.days,
+        demand,
+        plan,
+        always,
+        setup.terms,
+        setup.supply,
+        world.spec.seed,
+        last_evening=False,
+    )
+    return CentreRun(setup, stock, end, demand[:, : world.spec.days] - stock.sold)
 
 
 def availability(setup: StoreSetup, stock: StockDays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -184,9 +209,9 @@ def day_share(customers, profile):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _availability(
+def _availability(  # type: ignore[no-untyped-def]
     share, hour, sold, returned, wasted, on_hand, demand, listed, portion, profile, opens, closes
-):  # fmt: skip  # type: ignore[no-untyped-def]
+):  # fmt: skip
     for i in range(share.shape[0]):
         for t in range(share.shape[1]):
             left = on_hand[i, t] + wasted[i, t] - returned[i, t]

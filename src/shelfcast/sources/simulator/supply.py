@@ -64,6 +64,11 @@ class Supply:
     window: NDArray[np.int64]
     """Days an order of the day must cover: up to the eve of the delivery of the next one."""
 
+    @property
+    def from_centre(self) -> NDArray[np.bool_]:
+        """Which items come from a distribution centre."""
+        return np.array([route.source_type == "dc" for route in self.routes], dtype=bool)[self.route]
+
 
 def dc_of(world: World, country: str) -> str:
     """The country's distribution centre; empty where it has a single store."""

@@ -16,9 +16,8 @@ from shelfcast.sources.simulator.world import World
 
 def sourcing(world: World, run: StoreRun | CentreRun) -> pl.DataFrame:
     """Terms of each item at a destination."""
-    supply = run.setup.supply if isinstance(run, StoreRun) else run.supply
-    terms = run.setup.terms if isinstance(run, StoreRun) else run.terms
-    kept = np.arange(world.items.count) if isinstance(run, StoreRun) else run.items
+    supply, terms = run.setup.supply, run.setup.terms
+    kept = np.arange(world.items.count) if isinstance(run, StoreRun) else run.setup.items
     routes = [supply.routes[r] for r in supply.route]
     from_centre = np.array([route.source_type == "dc" for route in routes])
     pack = terms.pack / terms.steps
@@ -43,7 +42,7 @@ def sourcing(world: World, run: StoreRun | CentreRun) -> pl.DataFrame:
 
 
 def order_calendar(run: StoreRun | CentreRun) -> pl.DataFrame:
-    supply = run.setup.supply if isinstance(run, StoreRun) else run.supply
+    supply = run.setup.supply
     return pl.DataFrame(
         {
             "source_id": [r.source_id for r in supply.routes],

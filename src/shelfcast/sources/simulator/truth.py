@@ -156,9 +156,9 @@ def seasons(run: StoreRun) -> pl.DataFrame:
 
 def centre_days(world: World, run: CentreRun) -> pl.DataFrame:
     """Stock balance of a distribution centre: shipped = sold to stores + rushed through."""
-    stock, steps = run.stock, run.terms.steps
+    stock, steps = run.stock, run.setup.terms.steps
     at_item, at_day = np.nonzero((stock.sold > 0) | (stock.received > 0) | (run.rushed > 0))
-    ids = np.array(world.items.item_id)[run.items]
+    ids = np.array(world.items.item_id)[run.setup.items]
 
     def units(values: np.ndarray) -> np.ndarray:
         return values[at_item, at_day] / steps[at_item]
@@ -166,7 +166,7 @@ def centre_days(world: World, run: CentreRun) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "item_id": ids[at_item],
-            "location_id": pl.repeat(run.location_id, len(at_item), eager=True),
+            "location_id": pl.repeat(run.setup.location_id, len(at_item), eager=True),
             "date": world.dates[at_day],
             "shipped": units(stock.sold + run.rushed),
             "received": units(stock.received + run.rushed),

@@ -51,15 +51,21 @@ def make_weather(city: City, first: date, days: int, generator: np.random.Genera
     rain = np.where(wet, np.maximum(amounts, 0.1), 0.0)
     temperature = normal + anomaly - 0.8 * wet
     cloud = np.clip(0.25 + 0.5 * wet + 0.15 * generator.normal(size=days), 0, 1)
+    humidity = np.clip(52 + 24 * wet + 6 * generator.normal(size=days), 8, 100)
+    wind = np.clip(generator.gamma(4, 3.2, days), 0, 110)
     return Weather(
         normal_c=normal,
-        temperature_c=np.round(temperature, 1),
-        temperature_max_c=np.round(temperature + 3.5 + 2.5 * (1 - cloud), 1),
-        precipitation_mm=np.round(rain, 1),
-        humidity_pct=np.round(np.clip(52 + 24 * wet + 6 * generator.normal(size=days), 8, 100), 0),
-        wind_kmh=np.round(np.clip(generator.gamma(4, 3.2, days), 0, 110), 1),
-        cloud_share=np.round(cloud, 2),
+        temperature_c=_rounded(temperature, 1),
+        temperature_max_c=_rounded(temperature + 3.5 + 2.5 * (1 - cloud), 1),
+        precipitation_mm=_rounded(rain, 1),
+        humidity_pct=_rounded(humidity, 0),
+        wind_kmh=_rounded(wind, 1),
+        cloud_share=_rounded(cloud, 2),
     )
+
+
+def _rounded(values: Floats, digits: int) -> Floats:
+    return np.asarray(np.round(values, digits), dtype=np.float64)
 
 
 def forecast_errors(lead: int, count: int, generator: np.random.Generator) -> tuple[Floats, Floats]:
