@@ -18,7 +18,7 @@ from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import results
 from shelfcast.features.matrix import Context
 from shelfcast.features.panel import Forecast, Panel
-from shelfcast.forecast.explanation import BASE, MICRO, explain_view, to_micro
+from shelfcast.forecast.explanation import BASE, MICRO, Explanation, explain_view, to_micro
 from shelfcast.forecast.models.baseline_choice import BaselineFacts
 from shelfcast.forecast.models.baseline_panel import forecast_panel, panel_facts
 from shelfcast.forecast.models.boosted import Model
@@ -132,10 +132,8 @@ def forecast_partition(job: Job, partition: Partition) -> Made:
     if windows.height:
         windows.write_parquet(made.file("window_demand"), compression="lz4")
     if job.explain:
-        explanation = explain_view(job.model, view)
-        explanation_rows(
-            job, panel, chosen, explanation.drivers, explanation.base, explanation.micro_units
-        ).write_parquet(made.file("explanations"), compression="lz4")
+        rows = explanation_rows(job, panel, chosen, explain_view(job.model, view))
+        rows.write_parquet(made.file("explanations"), compression="lz4")
     return made
 
 
@@ -205,14 +203,17 @@ def window_rows(job: Job, panel: Panel, forecast: Forecast) -> pl.DataFrame:
     return results.WINDOW_DEMAND.conform(frame)
 
 
-def explanation_rows(
-    job: Job, panel: Panel, forecast: Forecast, drivers: tuple[str, ...], base: np.ndarray, micro: np.ndarray
-) -> pl.DataFrame:
+def explanation_parts(forecast: Forecast, explanation: Explanation) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names, and micro-units (series, H, names), base first; what rounding the mean changed is on `rounding`."""
+    names = (BASE, *explanation.drivers)
+    parts = np.concatenate([explanation.base[:, :, None], explanation.micro_units], axis=2)
+    parts[:, :, names.index("rounding")] += to_micro(forecast.mean) - parts.sum(axis=2)
+    return names, parts
+
+
+def explanation_rows(job: Job, panel: Panel, forecast: Forecast, explanation: Explanation) -> pl.DataFrame:
     """Base and drivers that moved the forecast, in micro-units; together they are the forecast's mean exactly."""
-    names = (BASE, *drivers)
-    parts = np.concatenate([base[:, :, None], micro], axis=2)
-    gap = to_micro(forecast.mean) - parts.sum(axis=2)
-    parts[:, :, names.index("rounding")] += gap
+    names, parts = explanation_parts(forecast, explanation)
     series, step, driver = np.nonzero((parts != 0) | (np.arange(len(names)) == 0))
     frame = panel.keys.select("item_id", "location_id")[series].with_columns(
         cutoff=pl.lit(job.lake.grid.cutoff),

@@ -26,8 +26,8 @@ def demo(
     from shelfcast.entrypoints.cli import summary
     from shelfcast.entrypoints.cli.progress import Bars
     from shelfcast.entrypoints.cli.serve import serve as start_server
-    from shelfcast.pipeline.run_cycle import last_sales_date, run_cycle
     from shelfcast.pipeline.ingest_files import ingest_files
+    from shelfcast.pipeline.run_cycle import last_sales_date, run_cycle
     from shelfcast.pipeline.simulate_shop import simulate_shop
     from shelfcast.pipeline.steps import Parameters
     from shelfcast.settings import FILE_NAME
