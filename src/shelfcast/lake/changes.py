@@ -14,8 +14,8 @@ received before the row's own nominal `known_at` (today's sales corrected the sa
 nobody could have seen the older one.
 
 A load may hold the whole history of a key, a row each time it changed. Its last version then competes with the standing
-row; the earlier ones are put where they belong in time. So the same rows loaded twice, in one load or in several that
-each end later, change nothing the second time.
+row; the earlier ones are put where they belong in time, and one that rewrites a version stored before is left out
+(`outdated`): what was seen then was seen. So the same rows loaded twice change nothing the second time.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class Changes:
     """Rows to write, `NEWS` beside them; an `ENDED` one is a stored row that got its `superseded_at`."""
     removed: pl.DataFrame
     """Stored rows, whole, that leave or are written again changed."""
+    outdated: int = 0
+    """Incoming rows that rewrite a version which the same load follows with a later one: what was seen then stays."""
 
 
 def values_of(table: Table, present: list[str]) -> list[str]:
@@ -64,7 +66,7 @@ def compare(
 
     Args:
         stored: the table's rows with the keys of the load (all versions).
-        incoming: declared columns plus `OWN`, unique by stored key.
+        incoming: declared columns plus `OWN` (the same for all rows of a key), unique by stored key.
         present: columns the load really had.
         received_at: when it was received.
     """
@@ -121,21 +123,17 @@ def _dimensions(table: Table, stored: pl.DataFrame, incoming: pl.DataFrame, pres
 
 
 def _by_source(
-    table: Table,
-    stored: pl.DataFrame,
-    incoming: pl.DataFrame,
-    one_pass: Callable[[pl.DataFrame, pl.DataFrame], Changes],
+    stored: pl.DataFrame, incoming: pl.DataFrame, one_pass: Callable[[pl.DataFrame, pl.DataFrame], Changes]
 ) -> Changes:
-    """First the rows whose source said when they became known, then on top of them those that say what holds now."""
+    """Keys whose source said when rows became known, apart from keys whose rows say what holds now."""
     own, rest = incoming.filter(OWN), incoming.filter(~pl.col(OWN))
     if own.is_empty() or rest.is_empty():
         return one_pass(stored, rest if own.is_empty() else own)
-    first = one_pass(stored, own)
-    between = pl.concat([_without(stored, first.removed, table), first.added.drop(NEWS)])
-    second = one_pass(between, rest)
+    both = [one_pass(stored, own), one_pass(stored, rest)]
     return Changes(
-        added=pl.concat([_without(first.added, second.removed, table), second.added]),
-        removed=pl.concat([first.removed, _without(second.removed, first.added, table)]),
+        pl.concat([one.added for one in both]),
+        pl.concat([one.removed for one in both]),
+        sum(one.outdated for one in both),
     )
 
 
@@ -146,14 +144,16 @@ def _facts(
     received = pl.lit(received_at, _INSTANT)
     before = pl.col("known_at" + _STORED)
 
-    def from_source(stored: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-        rows = rows.with_columns((pl.col("known_at") == pl.col("known_at").max().over(table.key)).alias("__last"))
-        rows = _beside(rows, stored, table.stored_key).filter(~(pl.col("__found") & same(values)))
-        rows = rows.select(*table.names, "__last", pl.col("__found").alias("__exact"))
+    def from_source(stored: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+        rows = _beside(_with_last(table, rows), stored, table.stored_key)
+        rows = rows.filter(~(pl.col("__found") & same(values)))
+        outdated = pl.col("__found") & ~pl.col("__last")
+        count = rows.filter(outdated).height
+        rows = rows.filter(~outdated).select(*table.names, "__last")
         rows = _carried(table, _beside(rows, _standing(stored), table.key), present)
-        late = pl.col("__found") & (pl.col("__exact") | (pl.col("__last") & (pl.col("known_at") <= before)))
+        late = pl.col("__found") & pl.col("__last") & (pl.col("known_at") <= before)
         known = pl.when(late).then(pl.max_horizontal(before, received)).otherwise("known_at")
-        return rows.filter(~(late & same(values))).with_columns(known_at=known)
+        return rows.filter(~(late & same(values))).with_columns(known_at=known), count
 
     def as_it_holds(stored: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         rows = _carried(table, _beside(rows, _standing(stored), table.key), present)
@@ -162,23 +162,28 @@ def _facts(
 
     def one_pass(stored: pl.DataFrame, rows: pl.DataFrame) -> Changes:
         own = rows.height > 0 and bool(rows.get_column(OWN).first())
-        news = (from_source if own else as_it_holds)(stored, rows).select(table.names)
-        news = news.unique(table.stored_key, keep="last", maintain_order=True)
-        return _chained(table, stored, news, values_of(table, table.names))
+        news, outdated = from_source(stored, rows) if own else (as_it_holds(stored, rows), 0)
+        news = news.select(table.names).unique(table.stored_key, keep="last", maintain_order=True)
+        return _chained(table, stored, news, values_of(table, table.names), outdated)
 
-    return _by_source(table, stored, incoming, one_pass)
+    return _by_source(stored, incoming, one_pass)
+
+
+def _with_last(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """`__last`: no later version of the key in the same load."""
+    return rows.with_columns((pl.col("known_at") == pl.col("known_at").max().over(table.key)).alias("__last"))
 
 
 def _standing(stored: pl.DataFrame) -> pl.DataFrame:
     return stored.filter(pl.col("superseded_at").is_null())
 
 
-def _chained(table: Table, stored: pl.DataFrame, news: pl.DataFrame, values: list[str]) -> Changes:
+def _chained(table: Table, stored: pl.DataFrame, news: pl.DataFrame, values: list[str], outdated: int) -> Changes:
     """Put news among the stored versions of their keys: each version ends when the next begins."""
     key = list(table.key)
     touched = stored.join(news, on=key, how="semi", nulls_equal=True)
     if touched.is_empty() and not news.select(pl.struct(key).is_duplicated().any()).item():
-        return Changes(_as(INSERTED, news), touched)
+        return Changes(_as(INSERTED, news), touched, outdated)
     replaced = touched.join(news, on=list(table.stored_key), how="semi", nulls_equal=True)
     versions = pl.concat(
         [
@@ -210,6 +215,7 @@ def _chained(table: Table, stored: pl.DataFrame, news: pl.DataFrame, values: lis
             ]
         ),
         removed=pl.concat([replaced, moved.with_columns(superseded_at="__before").select(table.names)]),
+        outdated=outdated,
     )
 
 
@@ -219,33 +225,35 @@ def _vintages(
     values = values_of(table, present)
     received = pl.lit(received_at, _INSTANT)
 
-    def from_source(stored: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        rows = _carried(table, _beside(rows, stored, table.stored_key), present)
+    def from_source(stored: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+        rows = _carried(table, _beside(_with_last(table, rows), stored, table.stored_key), present)
         new = rows.filter(~pl.col("__found"))
-        wrong = rows.filter(pl.col("__found") & ~same(values)).select(*table.names).with_row_index("__row")
+        wrong = rows.filter(pl.col("__found") & ~same(values)).select(*table.names, "__last").with_row_index("__row")
         # One corrected before has a later vintage that says the same.
         later = _beside(wrong, stored, table.key).filter(
             "__found", pl.col("known_at" + _STORED) > pl.col("known_at"), same(values)
         )
         wrong = wrong.filter(~pl.col("__row").is_in(later["__row"].implode()))
-        wrong = wrong.with_columns(known_at=pl.max_horizontal("known_at", received))
-        return new.select(table.names), wrong.select(table.names)
+        outdated = wrong.filter(~pl.col("__last")).height
+        wrong = wrong.filter("__last").with_columns(known_at=pl.max_horizontal("known_at", received))
+        return new.select(table.names), wrong.select(table.names), outdated
 
-    def as_it_holds(stored: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def as_it_holds(stored: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
         latest = stored.sort("known_at").unique(table.key, keep="last", maintain_order=True)
         rows = _carried(table, _beside(rows, latest, table.key), present)
         before = pl.col("known_at" + _STORED)
         new = rows.filter(~pl.col("__found") | (~same(values) & (pl.col("known_at") > before)))
         wrong = rows.filter("__found", ~same(values), pl.col("known_at") <= before)
         wrong = wrong.with_columns(known_at=pl.max_horizontal(before, received))
-        return new.select(table.names), wrong.select(table.names)
+        return new.select(table.names), wrong.select(table.names), 0
 
     def one_pass(stored: pl.DataFrame, rows: pl.DataFrame) -> Changes:
         own = rows.height > 0 and bool(rows.get_column(OWN).first())
-        new, wrong = (from_source if own else as_it_holds)(stored, rows)
+        new, wrong, outdated = (from_source if own else as_it_holds)(stored, rows)
         # A correction takes the place of a vintage that was to be known at the same moment.
         added = pl.concat([_as(INSERTED, new), _as(CORRECTED, wrong)])
         added = added.unique(table.stored_key, keep="last", maintain_order=True)
-        return Changes(added, stored.join(added, on=list(table.stored_key), how="semi", nulls_equal=True))
+        removed = stored.join(added, on=list(table.stored_key), how="semi", nulls_equal=True)
+        return Changes(added, removed, outdated)
 
-    return _by_source(table, stored, incoming, one_pass)
+    return _by_source(stored, incoming, one_pass)

@@ -48,20 +48,22 @@ def end_of_period(table: Table, frequency: str = "D", *, own_frequency: bool = F
     return end.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def assumed_known_at(
-    table: Table, received_at: datetime, frequency: str = "D", *, own_frequency: bool = False
-) -> pl.Expr:
+def nominal_known_at(table: Table, frequency: str = "D", *, own_frequency: bool = False) -> pl.Expr:
+    """End of the period plus the table's publication lag."""
+    lag = timedelta(days=table.publication_lag_days)
+    return end_of_period(table, frequency, own_frequency=own_frequency) + lag
+
+
+def assumed_known_at(table: Table, received_at: datetime, nominal: pl.Expr) -> pl.Expr:
     """When a row without a source's word became known.
 
-    A fact: at the end of its period plus the table's publication lag, whenever it was loaded, so that history loaded
-    today still has an honest past.
+    A fact: at its nominal moment, whenever it was loaded, so that history loaded today still has an honest past.
 
     A vintage likewise where its period is over. A plan or forecast about a day to come was evidently known when we
     received it, and not before as far as we can tell: the earlier of the two moments. So a price of next month received
     today is known from today on, and a price of last year, about whose announcement nothing is known, from the end of
     its first day on: later than it was in truth, which can cost accuracy in a backtest but never lets it see the future.
     """
-    nominal = end_of_period(table, frequency, own_frequency=own_frequency) + timedelta(days=table.publication_lag_days)
     if table.kind is not Kind.VINTAGE:
         return nominal
     return pl.min_horizontal(nominal, pl.lit(received_at, pl.Datetime("us", "UTC")))

@@ -22,7 +22,7 @@ from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import Kind, Table, Type
 from shelfcast.lake.changes import CORRECTED, INSERTED, NEWS, OWN, Changes, compare
 from shelfcast.lake.fingerprint import of_frame, tracked
-from shelfcast.lake.known_at import assumed_known_at
+from shelfcast.lake.known_at import assumed_known_at, nominal_known_at
 from shelfcast.ports.table_store import TableStore
 
 UNIT_ROWS = 4_000_000
@@ -33,19 +33,21 @@ _MONTH = "__month"
 
 @dataclass(frozen=True)
 class MergeSummary:
-    """What a merge did. inserted + corrected + unchanged + repeated = rows that came in."""
+    """What a merge did. inserted + corrected + unchanged + repeated + outdated = rows that came in."""
 
     inserted: int = 0
     corrected: int = 0
     unchanged: int = 0
     repeated: int = 0
     """Rows that came twice under one key in the same load; the last one counts."""
+    outdated: int = 0
+    """Rows that rewrite a version the same load follows with a later one (see `changes`); what was seen then stays."""
     snapshot_id: int = 0
     """Last snapshot committed; the one found where nothing changed (0: never written)."""
 
     @property
     def rows(self) -> int:
-        return self.inserted + self.corrected + self.unchanged + self.repeated
+        return self.inserted + self.corrected + self.unchanged + self.repeated + self.outdated
 
     @property
     def changed(self) -> bool:
@@ -57,6 +59,7 @@ class MergeSummary:
             self.corrected + other.corrected,
             self.unchanged + other.unchanged,
             self.repeated + other.repeated,
+            self.outdated + other.outdated,
             other.snapshot_id or self.snapshot_id,
         )
 
@@ -122,10 +125,7 @@ def _prepare(
         pl.col("loaded_at").fill_null(pl.lit(received_at, pl.Datetime("us", "UTC")))
     )
     if table.kind is not Kind.DIMENSION:
-        own = pl.col("known_at").is_not_null()
-        own_frequency = "frequency" in table.names
-        nominal = assumed_known_at(table, received_at, frequency, own_frequency=own_frequency)
-        rows = rows.with_columns(own.alias(OWN), known_at=pl.coalesce("known_at", nominal))
+        rows = _with_known_at(table, rows, received_at, frequency)
         unknown = rows["known_at"].null_count()
         if unknown:
             raise BadInput(
@@ -134,8 +134,20 @@ def _prepare(
             )
     if table.kind is Kind.FACT:
         rows = rows.with_columns(superseded_at=pl.lit(None, pl.Datetime("us", "UTC")))
-    once = rows.unique([*table.stored_key, *([OWN] if OWN in rows.columns else [])], keep="last", maintain_order=True)
+    once = rows.unique(table.stored_key, keep="last", maintain_order=True)
     return once, present, rows.height - once.height
+
+
+def _with_known_at(table: Table, rows: pl.DataFrame, received_at: datetime, frequency: str) -> pl.DataFrame:
+    """`known_at` of every row, and in `OWN` whether the source gave it."""
+    own_frequency = "frequency" in table.names
+    nominal = nominal_known_at(table, frequency, own_frequency=own_frequency)
+    rows = rows.with_columns(pl.col("known_at").is_not_null().alias(OWN))
+    if rows[OWN].any() and not rows[OWN].all():
+        # Rows of one key with and without known_at are one history; those without take their nominal place in it.
+        mixed = pl.col(OWN).any().over(table.key)
+        rows = rows.with_columns(mixed.alias(OWN), known_at=pl.when(mixed).then(pl.coalesce("known_at", nominal)))
+    return rows.with_columns(known_at=pl.coalesce("known_at", assumed_known_at(table, received_at, nominal)))
 
 
 def _month(table: Table) -> pl.Expr:
@@ -187,7 +199,8 @@ def _merge_unit(
         except Conflict:
             # Compared anew, what did get in is found unchanged.
             continue
-        return MergeSummary(inserted, corrected, rows.height - inserted - corrected, 0, snapshot_id)
+        unchanged = rows.height - inserted - corrected - changes.outdated
+        return MergeSummary(inserted, corrected, unchanged, 0, changes.outdated, snapshot_id)
     raise Conflict(
         f"table {table.name}: other writers came first {ATTEMPTS} times in a row. Let them end, then load again: what "
         "got in already will be found unchanged."
