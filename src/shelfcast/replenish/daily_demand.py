@@ -49,6 +49,8 @@ class DemandRead:
     broken: pl.DataFrame
     unknown: pl.DataFrame
     rows: int
+    broken_rows: Integers
+    """Item-location rows with a broken forecast row."""
 
 
 def trapezoid_weights(levels: Floats) -> Floats:
@@ -118,12 +120,15 @@ def read_daily_demand(
             row_of, batch["day"].to_numpy(), batch["m"].to_numpy(), batch["v"].to_numpy(), period_days, mean, variance
         )
     given = _fill(mean, variance)
-    none = pl.DataFrame(schema={"item_id": pl.String, "location_id": pl.String})
+    pair = {"item_id": pl.String, "location_id": pl.String}
+    bad_rows = pl.concat(broken) if broken else pl.DataFrame(schema={**pair, "day": pl.Int32, "rule": pl.String})
+    hit = keys.rows(bad_rows["item_id"], bad_rows["location_id"])
     return DemandRead(
         DailyDemand(mean, variance, given),
-        pl.concat(broken) if broken else none,
-        pl.concat(unknown).unique().sort("item_id", "location_id") if unknown else none,
+        bad_rows,
+        pl.concat(unknown).unique().sort("item_id", "location_id") if unknown else pl.DataFrame(schema=pair),
         rows,
+        np.unique(hit[hit >= 0]),
     )
 
 

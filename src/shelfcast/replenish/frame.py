@@ -90,6 +90,26 @@ def worth(lines: Columns) -> tuple[Floats, Floats, Floats]:
     )
 
 
+def bare_lines(pairs: pl.DataFrame, cutoff: date, settings: EngineSettings) -> pl.DataFrame:
+    """Lines without an order for item-locations nothing but their name is known of (columns item_id, location_id)."""
+    items, locations = pairs["item_id"], pairs["location_id"]
+    index = np.arange(pairs.height, dtype=np.int64)
+    nothing = pl.Series([], dtype=pl.String)
+    ids = hashing.key_identifiers(
+        f"line {cutoff.isoformat()} {settings.scenario}",
+        [items, locations, nothing],
+        [index, index, np.full(pairs.height, -1)],
+    )
+    zeros = [pl.lit(0.0).alias(name) for name in ("qty", "need", "packs", "value", *STEPS)]
+    bare = pairs.select("item_id", "location_id").with_columns(
+        ids.alias("line_id"), pl.lit(cutoff).alias("cutoff"), pl.lit(settings.scenario).alias("scenario"),
+        pl.lit("").alias("source_id"), pl.lit("none").alias("status"), pl.lit("no_stock_row").alias("reasons"),
+        pl.lit("no_stock_row").alias("binding_rule"), pl.lit("").alias("data_flags"), pl.lit(settings.run_id).alias("run_id"),
+        *zeros,
+    )  # fmt: skip
+    return results.ORDER_LINES.conform(bare)
+
+
 def to_frame(
     lines: Columns,
     parameters: Resolved,

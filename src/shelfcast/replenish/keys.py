@@ -41,7 +41,7 @@ class Keys:
         items = pairs["item_id"].unique().sort()
         locations = pairs["location_id"].unique().sort()
         whole = cls(items, locations, np.empty(0, dtype=np.int64))
-        return cls(items, locations, np.unique(whole.numbers(pairs["item_id"], pairs["location_id"])))
+        return cls(items, locations, distinct(whole.numbers(pairs["item_id"], pairs["location_id"])))
 
     @property
     def size(self) -> int:
@@ -92,9 +92,31 @@ def gather(values: pl.Series, codes: Integers) -> pl.Series:
 def groups(columns: Sequence[Integers]) -> tuple[Integers, int]:
     """(group number of each line, number of groups) for lines that agree on every column; numbered in sorted order."""
     number = np.zeros(len(columns[0]), dtype=np.int64)
-    count = 1 if len(columns[0]) else 0
+    values = np.zeros(min(1, len(number)), dtype=np.int64)
     for column in columns:
-        _, code = np.unique(column, return_inverse=True)
-        _, number = np.unique(number * (int(code.max(initial=0)) + 1) + code, return_inverse=True)
-        count = int(number.max(initial=-1)) + 1
-    return number.astype(np.int64), count
+        kinds, code = ranked(column)
+        values, number = ranked(number * max(1, len(kinds)) + code)
+    return number, len(values)
+
+
+def ranked(numbers: Integers) -> tuple[Integers, Integers]:
+    """(sorted distinct numbers, position of each number among them).
+
+    >>> ranked(np.array([7, 3, 7]))
+    (array([3, 7]), array([1, 0, 1]))
+    """
+    values = distinct(numbers)
+    return values, np.searchsorted(values, numbers).astype(np.int64)
+
+
+def distinct(numbers: Integers) -> Integers:
+    """Sorted distinct numbers: by a flag each where their range is small, else by sorting."""
+    if not len(numbers):
+        return np.empty(0, dtype=np.int64)
+    low = int(numbers.min())
+    span = int(numbers.max()) - low + 1
+    if span > 20 * len(numbers) + 1000:
+        return pl.Series(numbers).unique().sort().to_numpy().astype(np.int64)
+    there = np.zeros(span, dtype=np.bool_)
+    there[numbers - low] = True
+    return np.flatnonzero(there).astype(np.int64) + low

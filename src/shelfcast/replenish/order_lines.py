@@ -16,17 +16,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from shelfcast.replenish import approval, exceptions, frame, reasons, terms
+from shelfcast.replenish import approval, exceptions, frame, network, reasons, report, terms
+from shelfcast.replenish.across_lines import decide_across_lines
 from shelfcast.replenish.calendar import HORIZON_DAYS
-from shelfcast.replenish.daily_demand import read_daily_demand
+from shelfcast.replenish.daily_demand import DemandRead, read_daily_demand
+from shelfcast.replenish.demand_checks import History, StandIns, fill_missing, read_history
 from shelfcast.replenish.inputs import EngineSettings, Inputs
-from shelfcast.replenish.keys import Integers, Keys, gather
+from shelfcast.replenish.keys import ALL, Keys, find, gather
+from shelfcast.replenish.limits import Names, valid_limits
 from shelfcast.replenish.perishables import find_lots
-from shelfcast.replenish.plan_lines import Context, Planned, line_demand, plan_lines
+from shelfcast.replenish.plan_lines import Context
 from shelfcast.replenish.position import incoming
-from shelfcast.replenish.rules import LineScopes, Resolved, check_rules, resolve
+from shelfcast.replenish.rules import LineScopes, Resolved, resolve
 from shelfcast.replenish.sources import Routes, add_times, choose, fill_lead_times, find_routes
 from shelfcast.replenish.terms import Columns, take
+from shelfcast.replenish.validation import Checked, check
 from shelfcast.replenish.window_demand import lead_time_samples
 
 
@@ -51,39 +55,74 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
         BadInput: the inputs can't be used as a whole (see `validation`); nothing was decided.
     """
     settings = settings or EngineSettings()
-    rules, broken_rules = check_rules(inputs.rules)
-    keys = Keys.of(
-        pl.concat([
-            inputs.stock.select("item_id", "location_id"),
-            inputs.item_locations.filter((pl.col("item_id") != "*") & (pl.col("location_id") != "*"))
-            .select("item_id", "location_id"),
-        ])
-    )  # fmt: skip
-    position_columns, categories, units = _position_columns(inputs, keys, cutoff)
-    lines, parameters, routes, sources = _lines(inputs, keys, cutoff, rules, position_columns, categories)
-    context = _context(inputs, keys, cutoff, settings, lines, parameters, routes, sources)
-    planned = plan_lines(
-        lines, parameters, line_demand(lines, parameters, context), context, np.zeros(len(lines["row"]), dtype=np.bool_)
+    checked = check(inputs, cutoff, settings)
+    inputs = checked.inputs
+    keys = run_keys(checked)
+    positions, categories, units = position_columns(checked, keys, cutoff)
+    lines, parameters, routes, sources = lines_of_run(inputs, keys, cutoff, checked.rules, positions, categories)
+    names = Names(keys, sources, categories)
+    read = _read_demand(inputs, keys, cutoff, settings, lines)
+    history = read_history(inputs.history, keys, cutoff)
+    stand_ins = fill_missing(read.demand, history, positions, keys)
+    _add_demand_reasons(lines, parameters, read, history, stand_ins)
+    context = _context(inputs, keys, cutoff, settings, lines, parameters, routes, sources, read)
+    planned = network.plan_levels(lines, parameters, context, names)
+    held = decide_across_lines(planned, context, names, positions, valid_limits(inputs.limits, cutoff))
+    usual = approval.usual_order(inputs.deliveries, keys, planned.columns["row"], planned.columns["cycle_mean"])
+    planned.columns["status_code"] = approval.approve(planned.columns, parameters, usual, held)
+    planned.columns.update(frame.effects(planned.columns, planned.demand))
+    table = frame.to_frame(planned.columns, parameters, keys, sources, units, cutoff, settings)
+    lonely = _without_stock(planned.columns, names, read)
+    if lonely.height:
+        table = pl.concat([table, frame.bare_lines(lonely, cutoff, settings)]).sort(
+            "item_id", "location_id", "source_id"
+        )
+    found = [
+        *exceptions.from_reasons(planned.columns, keys),
+        *report.more_exceptions(planned.columns, context, history, read, lonely, checked),
+    ]
+    return Proposal(
+        table,
+        exceptions.to_table(found, cutoff, settings),
+        report.quarantine(checked, read, cutoff),
+        report.counts(checked, table, lonely, read, keys),
     )
-    table = _finish(planned, context, sources, units, settings)
-    found = exceptions.to_table(exceptions.from_reasons(planned.columns, keys), cutoff, settings)
-    return Proposal(table, found, broken_rules, {"lines": table.height})
 
 
-def _position_columns(inputs: Inputs, keys: Keys, cutoff: date) -> tuple[Columns, pl.Series, pl.Series]:
+def run_keys(checked: Checked) -> Keys:
+    """Every item-location with stock, a listing of its own, or a broken row of these."""
+    inputs = checked.inputs
+    pairs = pl.concat(
+        [frame.select("item_id", "location_id") for frame in (inputs.stock, inputs.item_locations, checked.stopped)]
+    )
+    return Keys.of(pairs.filter((pl.col("item_id") != ALL) & (pl.col("location_id") != ALL)).drop_nulls())
+
+
+def position_columns(checked: Checked, keys: Keys, cutoff: date) -> tuple[Columns, pl.Series, pl.Series]:
     """(what holds for each item-location, category names, stock unit of each item)."""
+    inputs = checked.inputs
     item, categories = terms.item_columns(inputs.items, keys, cutoff)
     columns = {
         **terms.listing_columns(inputs.item_locations, keys, cutoff),
         **item,
         **terms.stock_columns(inputs.stock, keys, cutoff),
     }
+    planned_price = terms.price_column(inputs.prices, keys, cutoff)
+    columns["unit_price"] = np.where(np.isnan(columns["unit_price"]), planned_price, columns["unit_price"])
+    stopped = np.zeros(keys.size, dtype=np.bool_)
+    rows = keys.rows(checked.stopped["item_id"], checked.stopped["location_id"])
+    stopped[rows[rows >= 0]] = True
+    columns["quarantined"] = stopped
     place = terms.find_text(keys.items, inputs.items["item_id"])
-    units = gather(inputs.items["unit"], place).fill_null("each") if inputs.items.height else None
-    return columns, categories, units if units is not None else pl.Series(["each"] * len(keys.items), dtype=pl.String)
+    units = (
+        gather(inputs.items["unit"], place)
+        if inputs.items.height
+        else pl.Series([None] * len(keys.items), dtype=pl.String)
+    )
+    return columns, categories, units.fill_null("each")
 
 
-def _lines(
+def lines_of_run(
     inputs: Inputs, keys: Keys, cutoff: date, rules: pl.DataFrame, positions: Columns, categories: pl.Series
 ) -> tuple[Columns, Resolved, Routes, pl.Series]:
     """The lines to plan with sources and order days, their parameters, their routes, the names of the sources."""
@@ -95,18 +134,50 @@ def _lines(
     parameters = resolve(rules, scopes, cutoff)
     routes = find_routes(candidates, keys, sources, cutoff, inputs.order_calendar, inputs.order_dates, inputs.openings)
     candidates = add_times(fill_lead_times(candidates, parameters), routes, parameters)
-    lines, kept = choose(candidates, np.full(len(candidates["row"]), np.nan), parameters)
+    at_source = network.source_rows(candidates, Names(keys, sources, categories))
+    free = positions["on_hand"] - positions["blocked"] - positions["backorders"]
+    known = (at_source >= 0) & positions["has_stock"][at_source]
+    lines, kept = choose(candidates, np.where(known, free[at_source], np.nan), parameters)
     lines.update(take(positions, lines["row"]))
+    mask = lines["reasons"]
+    stale = lines["stock_age_days"] * 24.0 > parameters.take(kept).number("max_snapshot_age_hours")
+    reasons.add(mask, "stale_snapshot", lines["has_stock"] & stale)
+    reasons.add(mask, "quarantined_input", lines["quarantined"])
     return lines, parameters.take(kept), routes, sources
 
 
 def _without_source(candidates: Columns, keys: Keys) -> Columns:
     """A line (source -1) for each item-location no source is known for."""
-    lonely = np.setdiff1d(np.arange(keys.size), candidates["row"])
-    blank = {name: np.full(len(lonely), default) for name, default in terms.SOURCE_NUMBERS.items()}
+    sourced = np.zeros(keys.size, dtype=np.bool_)
+    sourced[candidates["row"]] = True
+    lonely = np.flatnonzero(~sourced)
+    blank: Columns = {name: np.full(len(lonely), default) for name, default in terms.SOURCE_NUMBERS.items()}
     blank["lead_time_days"] = np.ones(len(lonely))
     blank.update(row=lonely, source=np.full(len(lonely), -1), source_type=np.zeros(len(lonely), dtype=np.int64))
     return {name: np.concatenate([candidates[name], blank[name]]) for name in candidates}
+
+
+def _read_demand(inputs: Inputs, keys: Keys, cutoff: date, settings: EngineSettings, lines: Columns) -> DemandRead:
+    longest = int(np.minimum(lines["next_delivery_day"], HORIZON_DAYS).max(initial=2)) - 1
+    days = int(np.clip(longest, 7, settings.horizon_days))
+    return read_daily_demand(inputs.forecasts, keys, cutoff, days, period_days=settings.period_days)
+
+
+def _add_demand_reasons(
+    lines: Columns, parameters: Resolved, read: DemandRead, history: History, stand_ins: StandIns
+) -> None:
+    """What is to be said about the forecast of each line; a broken forecast row stops its line."""
+    row, mask = lines["row"], lines["reasons"]
+    reasons.add(mask, "no_forecast", (stand_ins.from_history | stand_ins.none)[row])
+    reasons.add(mask, "new_item", stand_ins.from_reference[row])
+    given = read.demand.days_given[row]
+    window = lines["next_delivery_day"] - 1
+    reasons.add(mask, "forecast_repeated", (given > 0) & (given < window) & (window <= HORIZON_DAYS))
+    censored = history.censored_share[row] > parameters.number("censored_share_limit")
+    reasons.add(mask, "censored_forecast", censored)
+    broken = np.zeros(read.demand.mean.shape[0], dtype=np.bool_)
+    broken[read.broken_rows] = True
+    reasons.add(mask, "quarantined_input", broken[row])
 
 
 def _context(
@@ -118,13 +189,11 @@ def _context(
     parameters: Resolved,
     routes: Routes,
     sources: pl.Series,
+    read: DemandRead,
 ) -> Context:
-    longest = int(np.minimum(lines["next_delivery_day"], HORIZON_DAYS).max(initial=2)) - 1
-    days = int(np.clip(longest, 7, settings.horizon_days))
-    read = read_daily_demand(inputs.forecasts, keys, cutoff, days, period_days=settings.period_days)
+    tonight = frame.line_ids(lines, keys, sources, cutoff, settings.scenario)
     supply = incoming(
-        inputs.open_orders, inputs.approved, inputs.acknowledged,
-        frame.line_ids(lines, keys, sources, cutoff, settings.scenario), keys, cutoff,
+        inputs.open_orders, inputs.approved, inputs.acknowledged, tonight, keys, cutoff,
         int(parameters.one("overdue_grace_days")), int(parameters.one("overdue_dead_days")),
     )  # fmt: skip
     samples = lead_time_samples(inputs.deliveries, routes.frame, int(parameters.one("min_lead_time_samples")))
@@ -132,18 +201,26 @@ def _context(
     return Context(inputs, keys, cutoff, read.demand, supply, routes.days, samples, lots)
 
 
-def _finish(
-    planned: Planned, context: Context, sources: pl.Series, units: pl.Series, settings: EngineSettings
-) -> pl.DataFrame:
-    lines = planned.columns
-    size = len(lines["row"])
-    for step in frame.STEPS:
-        lines.setdefault(step, np.zeros(size))
-    usual = approval.usual_order(context.inputs.deliveries, context.keys, lines["row"], lines["cycle_mean"])
-    held = np.zeros(size, dtype=np.bool_)
-    lines["status_code"] = approval.approve(lines, planned.parameters, usual, held)
-    lines.update(frame.effects(lines, planned.demand))
-    return frame.to_frame(lines, planned.parameters, context.keys, sources, units, context.cutoff, settings)
-
-
-__all__ = ["EngineSettings", "Inputs", "Integers", "Proposal", "propose_orders", "reasons"]
+def _without_stock(lines: Columns, names: Names, read: DemandRead) -> pl.DataFrame:
+    """Item-locations that are asked for but have no row of their own: forecasts without stock, and items our own
+    locations are to supply but have never had. Columns item_id, location_id, code."""
+    keys = names.keys
+    forecast = read.unknown.with_columns(pl.lit("unknown_forecast").alias("code"))
+    to_location = network.location_of_source(names)
+    location = np.where(lines["source"] >= 0, to_location[lines["source"]], -1) if len(to_location) else lines["source"]
+    number = np.where(
+        (location >= 0) & (lines["quantity"] > 0.0), keys.item_codes[lines["row"]] * len(keys.locations) + location, -1
+    )
+    missing = np.unique(number[(number >= 0) & (find(keys.pairs, number) < 0)])
+    centre = pl.DataFrame(
+        {
+            "item_id": gather(keys.items, missing // max(1, len(keys.locations))),
+            "location_id": gather(keys.locations, missing % max(1, len(keys.locations))),
+        },
+        schema={"item_id": pl.String, "location_id": pl.String},
+    ).with_columns(pl.lit("no_stock_row").alias("code"))
+    return (
+        pl.concat([forecast, centre])
+        .unique(["item_id", "location_id"], keep="first", maintain_order=True)
+        .sort("item_id", "location_id")
+    )

@@ -135,7 +135,7 @@ def _flag(name: str, default: bool, meaning: str) -> Parameter:
 _DECLARED: tuple[Parameter, ...] = (
     # What decides the level
     _choice("policy", "base_stock", "Rule that turns position and target into a need", POLICIES),
-    _choice("target_type", "auto", "What the target promises; auto = what a rule sets, else economic where money is known, else the class default", TARGET_TYPES),
+    _choice("target_type", "auto", "What the target promises; auto: as ruled, else economic where money is known, else by class", TARGET_TYPES),
     _number("target_cycle_service", 0.95, "Probability of no stock-out in a delivery cycle", "share", 0.0, 0.9999),
     _number("target_fill_rate", 0.97, "Share of demand met from stock at once", "share", 0.0, 0.9999),
     *(

@@ -108,7 +108,7 @@ def _estimate(on_hand, first, last, day, units, life, out_day, out_units):  # ty
 
 
 @njit(cache=True, nogil=True)
-def _lots_of_lines(row, usable, life, start, last_day, units, receipts_start, receipts_day, receipts_units, known, line, day, amount):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
+def _lots_of_lines(row, usable, life, start, last_day, units, receipts_start, receipts_day, receipts_units, known, line, day, amount):  # type: ignore[no-untyped-def]  # fmt: skip
     """Flatten lots per line, oldest first; returns how many."""
     total = 0
     out_day = np.empty(64, dtype=np.int64)

@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfcast.replenish import constraints, floors, perishables, policies, reasons, targets
+from shelfcast.replenish import constraints, floors, perishables, policies, reasons, season, targets
 from shelfcast.replenish.calendar import HORIZON_DAYS, NEVER, RouteDays
 from shelfcast.replenish.daily_demand import DailyDemand
 from shelfcast.replenish.inputs import Inputs
@@ -30,6 +30,7 @@ from shelfcast.replenish.window_demand import (
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,6 @@ def plan_lines(
     lines: Columns, parameters: Resolved, demand: WindowDemand, context: Context, is_source: Flags
 ) -> Planned:
     """Everything up to step 8 for lines whose window demand is known."""
-    size = len(lines["row"])
     mask = stop_reasons(lines)
     out: Columns = dict(lines)
     window_days = np.minimum(lines["next_delivery_day"], HORIZON_DAYS) - 1
@@ -134,25 +134,15 @@ def plan_lines(
     target = targets.order_up_to(kind, value, demand, parameters.is_choice("unmet_demand", "lost"))
     reasons.add(mask, "clamped", target.clamped)
 
-    policy, level = _policy_and_level(lines, parameters, demand, kind, target.level)
+    policy, level = _policy_and_level(lines, parameters, demand, context, kind, value, target.level, end)
+    if (policy == policies.CODE["newsvendor_once"]).any():
+        done = season.season_ordered(
+            context.inputs.deliveries, context.keys, lines["row"], lines["start_date"], within + later, context.cutoff
+        )
+        reasons.add(mask, "season_ordered", done & (policy == policies.CODE["newsvendor_once"]))
     level, floor, presentation, promotion = _floors(lines, parameters, demand, context, level, end, mask)
-    pack = lines["pack_size"]
-    lot = policies.lot_size(lines["order_cost"], money.holding_per_day, demand.daily_rate)
     terms = _terms(lines, policy)
-    by_hand = {
-        name: parameters.number(name)
-        for name in ("reorder_point", "order_up_to", "order_quantity", "min_level", "max_level")
-    }
-    worth = np.zeros(size)
-    economic = np.flatnonzero((policy == policies.CODE["economic"]) & money.known)
-    if len(economic):
-        worth[economic] = policies.economic_need(
-            demand.window.take(economic), position[economic], constraints.smallest_order(terms)[economic],
-            pack[economic], money.underage[economic], money.overage[economic],
-        )  # fmt: skip
-    needed = policies.needs(
-        policy, level, floor, position, pack, demand.cycle_mean, lot, by_hand, worth, np.maximum(0.0, level - position)
-    )
+    needed = _needs(policy, level, floor, position, lines, parameters, demand, context, kind, money, terms, cycle_days)
     stopped = (mask & reasons.STOPS) != 0
     need = np.where(stopped, 0.0, policies.grain(needed.need / lines["yield_share"] * lines["share"]))
     reasons.add(mask, "above_reorder_point", ~stopped & needed.above)
@@ -177,15 +167,82 @@ def plan_lines(
 
 
 def _policy_and_level(
-    lines: Columns, parameters: Resolved, demand: WindowDemand, kind: NDArray, level: Floats
-) -> tuple[NDArray[np.int64], Floats]:
+    lines: Columns,
+    parameters: Resolved,
+    demand: WindowDemand,
+    context: Context,
+    kind: Integers,
+    value: Floats,
+    level: Floats,
+    end: Integers,
+) -> tuple[Integers, Floats]:
     """Policy of each line, and the level where the policy sets it itself. A fixed cost per order makes ordering up to
     the level every time too dear: base stock by cost then becomes R_s_S."""
     policy = parameters.number("policy").astype(np.int64)
     dear = (lines["order_cost"] > 0.0) & (kind == targets.ECONOMIC) & ~parameters.ruled("policy")
     policy = np.where(dear, policies.CODE["R_s_S"], policy)
     cover = demand.window.mean + parameters.number("cover_days") * demand.daily_rate
-    return policy, np.where(policy == policies.CODE["cover"], cover, level)
+    level = np.where(policy == policies.CODE["cover"], cover, level)
+    once = np.flatnonzero(policy == policies.CODE["newsvendor_once"])
+    if len(once):
+        correlation = np.ascontiguousarray(parameters.number("day_correlation")[once])
+        level[once] = season.season_level(
+            context.demand, lines["row"][once], end[once], lines["next_delivery_day"][once] - 1,
+            lines["unit_step"][once] == 1.0, correlation, value[once],
+        )  # fmt: skip
+    return policy, level
+
+
+def _needs(
+    policy: Integers,
+    level: Floats,
+    floor: Floats,
+    position: Floats,
+    lines: Columns,
+    parameters: Resolved,
+    demand: WindowDemand,
+    context: Context,
+    kind: Integers,
+    money: targets.Costs,
+    terms: constraints.Terms,
+    cycle_days: Floats,
+) -> policies.Need:
+    """Need by policy; what only some policies ask for is worked out for their lines alone."""
+    pack = lines["pack_size"]
+    lot = policies.lot_size(lines["order_cost"], money.holding_per_day, demand.daily_rate)
+    names = ("reorder_point", "order_up_to", "order_quantity", "min_level", "max_level")
+    by_hand = {name: parameters.number(name).copy() for name in names}
+    window_days = lines["next_delivery_day"] - 1
+    dear = (policy == policies.CODE["R_s_S"]) & (kind == targets.ECONOMIC) & (lines["order_cost"] > 0.0)
+    dear = np.flatnonzero(dear & money.known & (demand.window.mean > 0.0) & (money.underage > 0.0))
+    if len(dear):
+        part = WindowDemand(
+            demand.window.take(dear), demand.before.take(dear), demand.cycle_mean[dear], demand.daily_rate[dear]
+        )
+        found = season.levels_with_order_cost(
+            part, window_days[dear], cycle_days[dear], money.underage[dear], money.holding_per_day[dear],
+            lines["order_cost"][dear],
+        )  # fmt: skip
+        for name, values in zip(("reorder_point", "order_up_to"), found):
+            by_hand[name][dear] = np.where(np.isnan(by_hand[name][dear]), values, by_hand[name][dear])
+    worth = np.zeros(len(level))
+    economic = np.flatnonzero((policy == policies.CODE["economic"]) & money.known)
+    if len(economic):
+        worth[economic] = policies.economic_need(
+            demand.window.take(economic), position[economic], constraints.smallest_order(terms)[economic],
+            pack[economic], money.underage[economic], money.overage[economic],
+        )  # fmt: skip
+    unknown = (policy == policies.CODE["economic"]) & ~money.known
+    worth = np.where(unknown, np.maximum(level - position, 0.0), worth)
+    planned = np.zeros(len(level))
+    phased = np.flatnonzero(policy == policies.CODE["time_phased"])
+    if len(phased):
+        planned[phased] = season.planned_need(
+            context.demand, lines["row"][phased], lines["delivery_day"][phased], lines["next_delivery_day"][phased],
+            position[phased], np.maximum(level - demand.window.mean, 0.0)[phased], lines["order_cost"][phased],
+            money.holding_per_day[phased],
+        )  # fmt: skip
+    return policies.needs(policy, level, floor, position, pack, demand.cycle_mean, lot, by_hand, worth, planned)
 
 
 def _floors(
@@ -194,7 +251,7 @@ def _floors(
     demand: WindowDemand,
     context: Context,
     level: Floats,
-    end: NDArray[np.int64],
+    end: Integers,
     mask: reasons.Mask,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """(level with its floors, the floors alone, presentation stock, units for promotions)."""
@@ -222,7 +279,7 @@ def _floors(
     return final, floor, presentation, promotion
 
 
-def _terms(lines: Columns, policy: NDArray[np.int64]) -> constraints.Terms:
+def _terms(lines: Columns, policy: Integers) -> constraints.Terms:
     return constraints.Terms(
         unit_step=lines["unit_step"],
         moq=lines["moq"],

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfcast.replenish.formulas.eoq import economic_order_quantity
 from shelfcast.replenish.parameters import POLICIES
 from shelfcast.replenish.window_distribution import WindowDistribution
 
@@ -56,8 +57,12 @@ def lot_size(order_cost: Floats, holding_per_day: Floats, daily_rate: Floats) ->
     >>> float(lot_size(np.array([8.0]), np.array([0.225]), np.array([1300.0]))[0].round(2))
     304.05
     """
-    usable = (order_cost > 0.0) & (holding_per_day > 0.0) & (daily_rate > 0.0)
-    return np.where(usable, np.sqrt(2.0 * order_cost * daily_rate / np.where(usable, holding_per_day, 1.0)), 0.0)
+    result = np.zeros(len(order_cost))
+    usable = np.flatnonzero((order_cost > 0.0) & (holding_per_day > 0.0) & (daily_rate > 0.0))
+    if len(usable):
+        found = economic_order_quantity(order_cost[usable], holding_per_day[usable], daily_rate[usable])
+        result[usable] = found.order_quantity
+    return result
 
 
 def needs(

@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shelfcast.replenish.keys import ranked
+
 
 class ReasonKind(StrEnum):
     """What a reason does to a line."""
@@ -63,6 +65,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("no_source", _X, "there is no source for it"),
     Reason("no_lead_time", _X, "no lead time is known"),
     Reason("same_day_refused", _X, "a lead time of 0 days is refused unless same-day delivery is allowed"),
+    Reason("season_ordered", _X, "the one order of its season has been placed"),
     Reason("not_order_day", _X, "{source_id} takes no order today; the next order day is {order_date}"),
     # levels
     Reason("zero_forecast", _L, "no demand is expected"),
@@ -113,6 +116,8 @@ def mask_of(kinds: tuple[ReasonKind, ...]) -> int:
 
 STOPS = mask_of((ReasonKind.STOP,))
 CHANGES = mask_of((ReasonKind.STEP,))
+WELL_STOCKED = BIT["enough_stock"] | BIT["above_reorder_point"]
+"""Stops that mean nothing is needed, not that nothing may be ordered: a top-up or a planner may still order."""
 
 
 def codes(mask: int) -> list[str]:
@@ -131,7 +136,7 @@ def add(mask: Mask, code: str, where: NDArray[np.bool_]) -> None:
 
 def to_text(mask: Mask, kinds: tuple[ReasonKind, ...] = tuple(ReasonKind)) -> pl.Series:
     """Codes of each line joined by commas, in order of effect."""
-    masks, inverse = np.unique(mask & mask_of(kinds), return_inverse=True)
+    masks, inverse = ranked(mask & mask_of(kinds))
     texts = pl.Series([",".join(codes(int(one))) for one in masks], dtype=pl.String)
     return texts.gather(pl.Series(inverse.astype(np.uint32)))
 
@@ -139,17 +144,17 @@ def to_text(mask: Mask, kinds: tuple[ReasonKind, ...] = tuple(ReasonKind)) -> pl
 def binding(mask: Mask) -> pl.Series:
     """The rule that decided the quantity: what stopped the line, else the last step that changed it, else what set
     the level."""
-    masks, inverse = np.unique(mask, return_inverse=True)
+    masks, inverse = ranked(mask)
     texts = pl.Series([_binding_code(int(one)) for one in masks], dtype=pl.String)
     return texts.gather(pl.Series(inverse.astype(np.uint32)))
 
 
 def _binding_code(mask: int) -> str:
-    stops = codes(mask & STOPS)
-    if stops:
-        return stops[0]
+    forbidden = codes(mask & STOPS & ~WELL_STOCKED)
+    if forbidden:
+        return forbidden[0]
     levels = mask_of((ReasonKind.LEVEL,)) & ~BIT["below_target"]
-    for kinds in (CHANGES, levels, BIT["below_target"]):
+    for kinds in (CHANGES, WELL_STOCKED, levels, BIT["below_target"]):
         found = codes(mask & kinds)
         if found:
             return found[-1]

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfcast.domain.errors import BadParameter
-from shelfcast.replenish.keys import Keys, codes_of, find, gather
+from shelfcast.replenish.keys import Keys, codes_of, find, gather, ranked
 from shelfcast.replenish.parameters import PARAMETERS, ParameterType
 
 Integers = NDArray[np.int64]
@@ -84,11 +84,12 @@ class Resolved:
         combination = np.zeros(self.size, dtype=np.int64)
         for name in names:
             if name in self.winners:
-                combination = combination * (self.rules.height + 1) + self.winners[name] + 1
-                _, combination = np.unique(combination, return_inverse=True)
-        _, heads, number = np.unique(combination, return_index=True, return_inverse=True)
+                _, combination = ranked(combination * (self.rules.height + 1) + self.winners[name] + 1)
+        values, number = ranked(combination)
+        heads = np.zeros(len(values), dtype=np.int64)
+        heads[number] = np.arange(self.size)
         texts = pl.Series([self._describe(names, int(head)) for head in heads], dtype=pl.String)
-        return gather(texts, number.astype(np.int64)) if self.size else pl.Series([], dtype=pl.String)
+        return gather(texts, number)
 
     def _describe(self, names: list[str], line: int) -> str:
         parts = []

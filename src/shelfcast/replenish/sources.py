@@ -79,7 +79,11 @@ def add_times(candidates: Columns, routes: Routes, parameters: Resolved) -> Colu
     review = np.nan_to_num(parameters.number("review_period_days"), nan=1.0).astype(np.int64)
     times = order_times(routes.days, routes.of_line, candidates["lead"], review)
     mask = candidates["reasons"].copy()
-    reasons.add(mask, "calendar_default", times.default_calendar)
+    sourced = candidates["source"] >= 0
+    reasons.add(mask, "calendar_default", times.default_calendar & sourced)
+    between = times.next_order - times.order
+    reasons.add(mask, "lead_time_order_crossing", sourced & (candidates["lead_time_sd_days"] > between))
+    reasons.add(mask, "pack_default", candidates["repaired"] > 0.0)
     return {
         **candidates,
         "reasons": mask,

@@ -126,6 +126,15 @@ def item_columns(items: pl.DataFrame, keys: Keys, cutoff: date) -> tuple[Columns
     return columns, categories
 
 
+def price_column(prices: pl.DataFrame, keys: Keys, cutoff: date) -> Floats:
+    """Selling price of each item-location on the cutoff by the price plan; NaN where none is known."""
+    column = np.full(keys.size, np.nan)
+    latest = prices.filter(pl.col("valid_from") <= cutoff).sort("item_id", "location_id", "valid_from", "price")
+    rows = keys.rows(latest["item_id"], latest["location_id"])
+    column[rows[rows >= 0]] = floats(latest, "price")[rows >= 0]  # the last of equal keys stays
+    return column
+
+
 def find_text(wanted: pl.Series, values: pl.Series) -> Integers:
     """Position in `values` of each wanted text (the last where there are several); -1 for none."""
     names = wanted.unique().sort()
@@ -155,7 +164,7 @@ def stock_columns(stock: pl.DataFrame, keys: Keys, cutoff: date) -> Columns:
 SOURCE_NUMBERS = {
     "lead_time_days": np.nan, "lead_time_sd_days": 0.0, "moq": 0.0, "pack_size": 1.0, "max_order_qty": np.nan,
     "layer_qty": np.nan, "pallet_qty": np.nan, "pack_round_threshold": 0.0, "unit_cost": np.nan, "order_cost": 0.0,
-    "yield_share": 1.0, "share": 1.0, "priority": 1.0,
+    "yield_share": 1.0, "share": 1.0, "priority": 1.0, "repaired": 0.0,
 }  # fmt: skip
 
 

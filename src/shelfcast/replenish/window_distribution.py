@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +87,24 @@ class WindowDistribution:
         mean[lines] = samples.mean(axis=1)
         variance[lines] = samples.var(axis=1)
         return replace(self, mean=mean, variance=variance, kind=kind, row=row, samples=np.sort(samples, axis=1))
+
+    @classmethod
+    def join(cls, parts: Sequence[WindowDistribution]) -> WindowDistribution:
+        """The distributions of several groups of lines, one after the other. Only one group may hold grids, one samples."""
+        grid = next((part for part in parts if part.grid.size > 1), parts[0])
+        samples = next((part for part in parts if part.samples.size > 1), parts[0])
+        start, offset = [np.zeros(1, dtype=np.int64)], 0
+        for part in parts:
+            start.append(part.start[1:] + offset)
+            offset += int(part.start[-1])
+
+        def joined(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(part, name) for part in parts])
+
+        return cls(
+            joined("mean"), joined("variance"), joined("kind"), np.concatenate(start), joined("weights"), joined("means"),
+            joined("variances"), joined("row"), grid.grid_levels, grid.grid, samples.samples,
+        )  # fmt: skip
 
     @property
     def size(self) -> int:

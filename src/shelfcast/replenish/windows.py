@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from shelfcast.replenish.calendar import HORIZON_DAYS
-from shelfcast.replenish.inputs import Inputs
+from shelfcast.replenish.inputs import EngineSettings, Inputs
 from shelfcast.replenish.keys import Keys, gather
-from shelfcast.replenish.order_lines import _lines, _position_columns
-from shelfcast.replenish.rules import check_rules
+from shelfcast.replenish.order_lines import lines_of_run, position_columns, run_keys
 from shelfcast.replenish.terms import Columns
+from shelfcast.replenish.validation import check
 
 
 def protection_windows(inputs: Inputs, cutoff: date) -> pl.DataFrame:
@@ -40,14 +40,8 @@ def protection_windows(inputs: Inputs, cutoff: date) -> pl.DataFrame:
 
 def find_lines(inputs: Inputs, cutoff: date) -> tuple[Keys, Columns]:
     """The lines a night would plan, with their sources and order days."""
-    pairs = [inputs.stock.select("item_id", "location_id")]
-    pairs.append(
-        inputs.item_locations.filter((pl.col("item_id") != "*") & (pl.col("location_id") != "*")).select(
-            "item_id", "location_id"
-        )
-    )
-    keys = Keys.of(pl.concat(pairs))
-    rules, _ = check_rules(inputs.rules)
-    positions, categories, _ = _position_columns(inputs, keys, cutoff)
-    lines, *_ = _lines(inputs, keys, cutoff, rules, positions, categories)
+    checked = check(inputs, cutoff, EngineSettings())
+    keys = run_keys(checked)
+    positions, categories, _ = position_columns(checked, keys, cutoff)
+    lines, *_ = lines_of_run(checked.inputs, keys, cutoff, checked.rules, positions, categories)
     return keys, lines

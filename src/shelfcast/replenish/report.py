@@ -1,0 +1,107 @@
+"""What the run says about itself: exceptions beyond the lines' reasons, the quarantine, the counts that must add up."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from shelfcast.replenish import exceptions, reasons
+from shelfcast.replenish.daily_demand import DemandRead
+from shelfcast.replenish.demand_checks import History
+from shelfcast.replenish.floors import display_units
+from shelfcast.replenish.keys import Keys
+from shelfcast.replenish.plan_lines import Context
+from shelfcast.replenish.terms import Columns
+from shelfcast.replenish.validation import QUARANTINE_SCHEMA, Checked
+
+
+def more_exceptions(
+    lines: Columns, context: Context, history: History, read: DemandRead, lonely: pl.DataFrame, checked: Checked
+) -> list[pl.DataFrame]:
+    """Exceptions that are no reason of a line."""
+    keys, mask, row = context.keys, lines["reasons"], lines["row"]
+    found: list[pl.DataFrame] = []
+
+    def add(code: str, where: np.ndarray, value: np.ndarray) -> None:
+        if where.any():
+            found.append(exceptions.of_lines(lines, keys, code, where, value))
+
+    gone = (mask & reasons.BIT["discontinued"]) != 0
+    coming = lines["on_order_in_window"] + lines["on_order_later"]
+    add("cancel_open_orders", gone & (coming > 0.0), coming)
+    add("left_over_stock", gone & (lines["on_hand"] > 0.0), lines["on_hand"])
+    add("negative_stock", lines["on_hand"] < 0.0, lines["on_hand"])
+    sold = history.sold_recently[row]
+    add("forecast_zero_but_selling", (lines["window_mean"] <= 0.0) & (sold > 0.0) & ~gone, sold)
+    given = read.demand.days_given[row]
+    window = lines["next_delivery_day"] - 1
+    short = (given > 0) & (2 * given < window) & ((mask & reasons.STOPS & ~reasons.WELL_STOCKED) == 0)
+    add("forecast_short", short, given)
+    _, ended = display_units(context.inputs.promotions, keys, context.cutoff, lines, np.zeros(len(row)))
+    above = lines["inventory_position"] - lines["order_up_to"]
+    add("promotion_left_over", ended & (above > 0.0), above)
+    dead = context.supply.dead
+    if dead.height:
+        found.append(
+            exceptions.plain(
+                "open_order_dead",
+                dead["item_id"].to_list(),
+                dead["location_id"].to_list(),
+                dead["units"].to_list(),
+                dead["reference"].to_list(),
+            )
+        )
+    for code, part in lonely.partition_by("code", as_dict=True, maintain_order=True).items():
+        count = part.height
+        found.append(
+            exceptions.plain(
+                str(code[0]), part["item_id"].to_list(), part["location_id"].to_list(), [0.0] * count, [""] * count
+            )
+        )
+    broken = checked.quarantine.filter(pl.col("table") == "rules")
+    if broken.height:
+        found.append(
+            exceptions.plain(
+                "broken_rule", broken["item_id"].fill_null("*").to_list(), broken["location_id"].fill_null("*").to_list(),
+                [0.0] * broken.height, broken["rule"].to_list(),
+            )
+        )  # fmt: skip
+    return found
+
+
+def quarantine(checked: Checked, read: DemandRead, cutoff: date) -> pl.DataFrame:
+    """Every row set aside: table, row number (from 1; null for forecasts, which are streamed), key, column, value, rule."""
+    del cutoff
+    forecasts = read.broken.select(
+        pl.lit("forecasts").alias("table"), pl.lit(None, dtype=pl.Int64).alias("row_number"), "item_id", "location_id",
+        pl.lit("quantiles").alias("column"), pl.format("day {}", pl.col("day") + 1).alias("value"), "rule",
+    )  # fmt: skip
+    return pl.concat([checked.quarantine.cast(QUARANTINE_SCHEMA), forecasts.cast(QUARANTINE_SCHEMA)]).sort(
+        list(QUARANTINE_SCHEMA), nulls_last=True
+    )
+
+
+def counts(checked: Checked, table: pl.DataFrame, lonely: pl.DataFrame, read: DemandRead, keys: Keys) -> dict[str, Any]:
+    """Counts by which anyone can check that nothing was dropped:
+
+    - stock_rows_in = stock_rows_planned + stock_rows_quarantined
+    - item_locations = with_order + without_order
+    """
+    by_pair = table.group_by("item_id", "location_id").agg(pl.col("qty").sum())
+    ordered = by_pair.filter(pl.col("qty") > 0).height
+    quarantined = dict(checked.quarantine.group_by("table").len().sort("table").iter_rows())
+    return {
+        "rows_in": {**checked.rows_in, "forecasts": read.rows},
+        "rows_quarantined": {**quarantined, "forecasts": read.broken.height},
+        "stock_rows_in": checked.rows_in["stock"],
+        "stock_rows_planned": checked.inputs.stock.height,
+        "stock_rows_quarantined": quarantined.get("stock", 0),
+        "item_locations": keys.size + lonely.height,
+        "with_order": ordered,
+        "without_order": by_pair.height - ordered,
+        "lines": table.height,
+        "value": float(table["value"].fill_null(0.0).sort().sum()),
+    }
