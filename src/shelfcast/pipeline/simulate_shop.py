@@ -80,9 +80,8 @@ def simulate_shop(
         days=days,
         seed=seed,
         last_day=last_day or LAST_DAY,
-        event_days=min(event_days, days),
+        event_days=event_days,
         dirty_share=dirty_share,
-        stock_days=min(56, days),
     )
     directory = Path(directory)
     if _same_shop(directory, shop_notes(spec)):

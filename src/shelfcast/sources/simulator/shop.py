@@ -67,14 +67,14 @@ def write_shop(spec: ShopSpec, root: Path, advance: Callable[[float], None] | No
     with ShopFiles(root, spec.seed, spec.dirty_share) as files:
         _write_chain(world, files)
         outflow: dict[str, np.ndarray] = {}
-        events: list[list[pl.DataFrame]] = [[] for _ in range(spec.event_days)]
+        events: list[list[pl.DataFrame]] = [[] for _ in range(spec.first_event_day, spec.days)]
         values: list[tuple[str, str, float]] = []
         for store in world.stores:
             run = run_store(world, set_up_store(world, store))
             tally.count(run)
             _write_store(world, run, files, month_rows)
-            for at in range(spec.event_days):
-                events[at].append(till_lines(world, run, spec.days - spec.event_days + at))
+            for at, parts in enumerate(events):
+                parts.append(till_lines(world, run, spec.first_event_day + at))
             _count_outflow(world, run, outflow)
             values.extend(_order_values(world, run))
             if advance is not None:
@@ -82,7 +82,7 @@ def write_shop(spec: ShopSpec, root: Path, advance: Callable[[float], None] | No
         for country, ordered in outflow.items():
             _write_centre(world, run_centre(world, set_up_centre(world, country, ordered), ordered), files)
         for at, parts in enumerate(events):
-            day = world.dates[spec.days - spec.event_days + at]
+            day = world.dates[spec.first_event_day + at]
             files.add("pos_events", f"pos_events/pos_events-{day}.csv", pl.concat(parts))
         files.add("limits", "limits.csv", terms_frames.limits(world, values))
         files.write_truth({**shop_notes(spec), **truth.shop(world)})
@@ -119,7 +119,7 @@ def _write_store(world: World, run: StoreRun, files: ShopFiles, month_rows: int)
     files.add("openings", "openings.csv", frames.openings(world, run))
     files.add("weather", "weather.csv", frames.weather(world, run, 0, spec.days))
     files.add("prices", f"prices.{sheet}", frames.prices(world, run, -LONG_AGO, spec.days))
-    files.add("stock", "stock.parquet", frames.stock(world, run, spec.days - spec.stock_days, spec.days))
+    files.add("stock", "stock.parquet", frames.stock(world, run, spec.first_stock_day, spec.days))
     files.add("stock_lots", "stock_lots.csv", frames.stock_lots(world, run))
     files.add("item_locations", f"item_locations.{sheet}", terms_frames.item_locations(world, run))
     _write_orders(world, run, files, sheet)
@@ -128,7 +128,7 @@ def _write_store(world: World, run: StoreRun, files: ShopFiles, month_rows: int)
 def _write_centre(world: World, run: CentreRun, files: ShopFiles) -> None:
     sheet = "csv" if world.spec.stores * world.spec.items <= SHEET_SERIES else "parquet"
     spec = world.spec
-    files.add("stock", "stock.parquet", frames.stock(world, run, spec.days - spec.stock_days, spec.days))
+    files.add("stock", "stock.parquet", frames.stock(world, run, spec.first_stock_day, spec.days))
     files.add("truth", "truth/centre_days.parquet", truth.centre_days(world, run), clean=True)
     _write_orders(world, run, files, sheet)
 

@@ -53,8 +53,8 @@ class ShopSpec:
             ("items", 1, 1_000_000),
             ("days", 7, 20_000),
             ("seed", 0, 2**31 - 1),
-            ("event_days", 0, self.days),
-            ("stock_days", 1, self.days),
+            ("event_days", 0, 20_000),
+            ("stock_days", 1, 20_000),
             ("delivery_days", 1, 20_000),
             ("future_days", 28, 5_000),
         ):
@@ -74,6 +74,16 @@ class ShopSpec:
     @property
     def first_day(self) -> date:
         return self.last_day - timedelta(days=self.days - 1)
+
+    @property
+    def first_event_day(self) -> int:
+        """Day number from which till lines are written."""
+        return max(0, self.days - self.event_days)
+
+    @property
+    def first_stock_day(self) -> int:
+        """Day number from which stock snapshots are written."""
+        return max(0, self.days - self.stock_days)
 
     @property
     def span(self) -> int:
