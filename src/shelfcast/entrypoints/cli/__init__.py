@@ -16,4 +16,4 @@ class Subject(Protocol):
 
 
 def load(name: str) -> Subject:
-    return importlib.import_module(f"shelfcast.entrypoints.cli.{name}")  # type: ignore[return-value]
+    return importlib.import_module(f"shelfcast.entrypoints.cli.{name}")

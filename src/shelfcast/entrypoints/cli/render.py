@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table as Grid
 
-from shelfcast.ports.table_store import Maintenance
+if TYPE_CHECKING:
+    from shelfcast.ports.table_store import Maintenance
+    from shelfcast.serve.catalog import Details
 
-console = Console(highlight=False)
+_TERMINAL = Console(highlight=False)
+console = _TERMINAL if _TERMINAL.is_terminal else Console(highlight=False, width=120)
+"""A file or a pipe has no width of its own; 80 columns would fold every name."""
 
 
 def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> None:
@@ -24,8 +28,8 @@ def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], righ
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     console.print(table)
@@ -78,3 +82,60 @@ def maintenance(done: Mapping[str, Maintenance]) -> None:
             for name, one in done.items()
         ],
     )
+
+
+def catalog(tables: Sequence[Mapping[str, Any]]) -> None:
+    if not tables:
+        console.print("The lake is empty. Load data with `shelfcast ingest`.")
+        return
+    grid(
+        "Tables",
+        ("table", "zone", "rows", "MB", "files", "snapshots", "newest period", "written (UTC)"),
+        [
+            (
+                one["table"], one["zone"], f"{one['rows']:,}", f"{one['bytes'] / 1e6:.1f}", one["files"], one["snapshots"],
+                (one["latest_period"] or "")[:10], (one["latest_commit"] or "")[:16].replace("T", " "),
+            )
+            for one in tables
+        ],
+        right=("rows", "MB", "files", "snapshots"),
+    )  # fmt: skip
+    console.print(
+        "\n`shelfcast tables NAME` shows columns and rows; `--history` the snapshots to travel to.", style="dim"
+    )
+
+
+def table(found: Details, *, history: bool) -> None:
+    one = found.description
+    console.print(f"[bold]{one.name}[/bold] ({one.zone}, {one.kind}): {one.meaning}")
+    console.print(f"{one.rows:,} rows, {one.bytes / 1e6:.1f} MB, key: {', '.join(one.key)}")
+    if history:
+        grid(
+            "Snapshots, oldest first",
+            ("snapshot", "written (UTC)", "operation", "rows", "by run"),
+            [
+                (s.snapshot_id, f"{s.committed_at:%Y-%m-%d %H:%M:%S}", s.operation, f"{s.rows:,}", s.notes.get("run_id", s.notes.get("load_id", "")))
+                for s in one.snapshots
+            ],
+            right=("rows",),
+        )  # fmt: skip
+        return
+    grid(
+        "Columns",
+        ("column", "type", "unit", "meaning"),
+        [(c.name, c.type.value, c.unit, c.meaning) for c in one.columns],
+    )
+    if found.rows.height:
+        shown = [name for name in found.rows.columns if found.rows[name].null_count() < found.rows.height]
+        grid(
+            f"{found.rows.height} of {found.rows_then:,} rows",
+            shown[:12],
+            [[_short(value) for value in row[:12]] for row in found.rows.select(shown).rows()],
+        )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = "" if value is None else str(value)
+    return text if len(text) <= 40 else text[:39] + "…"
