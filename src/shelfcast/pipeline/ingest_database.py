@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shelfcast.domain.errors import NotFound
-from shelfcast.pipeline.ingest_files import load_file, plan_file
+from shelfcast.pipeline.ingest_files import load_files, plan_file, raise_failures
 from shelfcast.pipeline.load_batches import MAX_BAD_SHARE
 from shelfcast.pipeline.load_report import LoadReport
 from shelfcast.ports.platform import Platform
@@ -64,13 +64,14 @@ def ingest_database(
         if not extract.rows:
             return DatabaseLoad(source, 0, None, query.watermark)
         plan = plan_file(platform, path, table=table, mapping_file=mapping_file, separator=separator)
-        report = load_file(platform, plan, max_bad_share=max_bad_share, source=source)
+        reports = load_files(platform, [replace(plan, source=source)], max_bad_share=max_bad_share)
+        raise_failures(reports)
     if query.watermark_column and extract.watermark is not None:
         platform.records.put(
             KIND, record_id, {"source": source, "column": query.watermark_column, "watermark": extract.watermark}
         )
     return DatabaseLoad(
-        source, extract.rows, report, extract.watermark if extract.watermark is not None else query.watermark
+        source, extract.rows, reports[0], extract.watermark if extract.watermark is not None else query.watermark
     )
 
 

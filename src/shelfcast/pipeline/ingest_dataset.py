@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from shelfcast.domain.errors import BadParameter
-from shelfcast.lake.raw import receive
-from shelfcast.pipeline.ingest_files import earlier_report
-from shelfcast.pipeline.load_batches import MAX_BAD_SHARE, load_batches
+from shelfcast.lake.raw import LoadState, receive, settle
+from shelfcast.pipeline.ingest_files import earlier_report, said
+from shelfcast.pipeline.load_batches import MAX_BAD_SHARE, Incoming, load_together, raise_failures
 from shelfcast.pipeline.load_report import LoadReport
 from shelfcast.ports.platform import Platform
 from shelfcast.sources.datasets import DATASETS
@@ -30,17 +29,16 @@ def ingest_dataset(
     source = f"{dataset.name} ({', '.join(one.name for one in paths)})"
     now = platform.clock.now()
     platform.progress.start(source)
-    manifests = [receive(platform.blobs, one, source=f"{name}/{one.name}", received_at=now) for one in paths]
-    contents = "|".join([name, *(manifest.checksum for manifest in manifests)])
-    load_id = hashlib.sha256(contents.encode()).hexdigest()[:16]
-    if not again and (earlier := earlier_report(platform, load_id)):
-        platform.progress.done(source, "unchanged: the lake has it already")
+    kept = [receive(platform.blobs, platform.records, one.name, one, received_at=now, table=name) for one in paths]
+    # The set as a whole has a manifest too: the list of its files.
+    contents = "".join(f"{one.checksum}  {one.source}\n" for one in kept).encode()
+    manifest = receive(platform.blobs, platform.records, source, contents, received_at=now, table=name)
+    if not again and (earlier := earlier_report(platform, manifest)):
+        platform.progress.done(source, said(earlier))
         return earlier
-    report = load_batches(
-        platform, dataset.batches(paths), source=source, load_id=load_id, received_at=now, max_bad_share=max_bad_share,
-        raw_key=", ".join(manifest.key for manifest in manifests),
-    )  # fmt: skip
-    platform.progress.done(
-        source, f"{report.rows_in:,} rows in = {report.kept:,} kept + {report.quarantined:,} quarantined"
-    )
-    return report
+    reports = load_together(platform, [Incoming(manifest, dataset.batches(paths))], max_bad_share=max_bad_share)
+    for one in kept:
+        settle(platform.records, one, LoadState.FAILED if reports[0].error else LoadState.LOADED, {}, reports[0].error)
+    platform.progress.done(source, said(reports[0]))
+    raise_failures(reports)
+    return reports[0]

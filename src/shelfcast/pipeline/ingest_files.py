@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from shelfcast.domain.errors import BadFile, BadParameter, NotFound
 from shelfcast.domain.tables import TABLES
-from shelfcast.lake.raw import receive
-from shelfcast.pipeline.load_batches import MAX_BAD_SHARE, load_batches
-from shelfcast.pipeline.load_report import LoadReport, TableLoad
+from shelfcast.lake.raw import LoadState, Manifest, receive
+from shelfcast.pipeline.load_batches import KIND, MAX_BAD_SHARE, Incoming, load_together, raise_failures
+from shelfcast.pipeline.load_report import LoadReport
+from shelfcast.pipeline.spill import GROUP_ROWS
 from shelfcast.ports.platform import Platform
 from shelfcast.sources.batches import CanonicalBatch
 from shelfcast.sources.convert import convert
@@ -35,6 +36,8 @@ class FilePlan:
     origin: str
     """inferred, kept (from an earlier file of the same shape) or given (--mapping)."""
     mapping_key: str
+    source: str
+    """Where it came from, as a person knows it: the file's name, or a database and its query."""
 
     def as_yaml(self) -> str:
         """The mapping file."""
@@ -42,7 +45,12 @@ class FilePlan:
 
 
 def plan_file(
-    platform: Platform, path: Path, *, table: str = "", mapping_file: Path | None = None, separator: str = ""
+    platform: Platform,
+    path: Path,
+    *,
+    table: str = "",
+    mapping_file: Path | None = None,
+    separator: str = "",
 ) -> FilePlan:
     """Open a file and find its mapping: the one given, else the one kept for its shape, else an inferred one.
 
@@ -68,7 +76,7 @@ def plan_file(
     mapping = infer_mapping(
         sample, source=file.name, stem=file.stem, table=table, separator=separator, first_day=_calendar_start(path)
     )
-    return FilePlan(file, mapping, "inferred", key)
+    return FilePlan(file, mapping, "inferred", key, file.name)
 
 
 def _planned(path: Path, text: str, where: str, origin: str, table: str) -> FilePlan:
@@ -79,7 +87,7 @@ def _planned(path: Path, text: str, where: str, origin: str, table: str) -> File
     if not any(target.wide for target in mapping.targets):
         left = tuple(name for name in file.columns if name not in unnamed)
         mapping = replace(mapping, ignored=(*mapping.ignored, *left))
-    return FilePlan(file, mapping, origin, mapping_key(file, table))
+    return FilePlan(file, mapping, origin, mapping_key(file, table), file.name)
 
 
 def mapping_key(file: SourceFile, table: str = "") -> str:
@@ -101,6 +109,48 @@ def _calendar_start(path: Path) -> date | None:
     return None
 
 
+def plan_files(
+    platform: Platform,
+    paths: Sequence[Path],
+    *,
+    table: str = "",
+    mapping_file: Path | None = None,
+    separator: str = "",
+) -> list[FilePlan]:
+    """Plans of many files, in the order they are best loaded; files of one shape get one mapping.
+
+    Raises:
+        BadFile, BadMapping: see `plan_file`.
+    """
+    plans: list[FilePlan] = []
+    inferred: dict[str, FilePlan] = {}
+    for path in paths:
+        plan = _like_an_earlier_one(path, table, inferred) if mapping_file is None else None
+        if plan is None:
+            plan = plan_file(platform, path, table=table, mapping_file=mapping_file, separator=separator)
+        if plan.origin == "inferred":
+            inferred.setdefault(plan.mapping_key, plan)
+        plans.append(plan)
+    return in_order(plans)
+
+
+def _like_an_earlier_one(path: Path, table: str, inferred: dict[str, FilePlan]) -> FilePlan | None:
+    if not inferred:
+        return None
+    file = open_file(path)
+    earlier = inferred.get(mapping_key(file, table))
+    if earlier is None:
+        return None
+    if any(target.wide for target in earlier.mapping.targets):
+        earlier.mapping.check(file.columns, file.name)
+    return replace(earlier, file=file)
+
+
+def in_order(plans: Sequence[FilePlan]) -> list[FilePlan]:
+    """Descriptions before the facts that refer to them; otherwise as named."""
+    return sorted(plans, key=lambda plan: bool(plan.mapping.targets[0].declared.references))
+
+
 def ingest_files(
     platform: Platform,
     paths: Sequence[Path],
@@ -114,52 +164,72 @@ def ingest_files(
     """Load files, descriptions before facts. A file whose content is in the lake already changes nothing and says so.
 
     Raises:
-        BadInput: a file that can't be read or mapped; files before it are loaded.
+        BadInput: a file that can't be read or mapped (then nothing is loaded), or whose rows can't be used (then the
+            other files are loaded).
     """
-    plans = [plan_file(platform, path, table=table, mapping_file=mapping_file, separator=separator) for path in paths]
-    return [load_file(platform, plan, max_bad_share=max_bad_share, again=again) for plan in in_order(plans)]
+    plans = plan_files(platform, paths, table=table, mapping_file=mapping_file, separator=separator)
+    reports = load_files(platform, plans, max_bad_share=max_bad_share, again=again)
+    raise_failures(reports)
+    return reports
 
 
-def in_order(plans: Sequence[FilePlan]) -> list[FilePlan]:
-    """Descriptions before the facts that refer to them; otherwise as named."""
-    return sorted(plans, key=lambda plan: bool(plan.mapping.targets[0].declared.references))
+def load_files(
+    platform: Platform, plans: Sequence[FilePlan], *, max_bad_share: float = MAX_BAD_SHARE, again: bool = False
+) -> list[LoadReport]:
+    """Receive the files, then load their rows; a report for each, in order.
 
-
-def load_file(
-    platform: Platform,
-    plan: FilePlan,
-    *,
-    max_bad_share: float = MAX_BAD_SHARE,
-    again: bool = False,
-    source: str = "",
-) -> LoadReport:
-    """Receive the file, then load its rows. `source` is where it came from, if not from a file of that name.
-
-    Raises:
-        BadFile: the content breaks off; nothing was loaded.
-        TooManyBadRows: see `load_batches`.
+    Files of one shape are loaded together, up to `GROUP_ROWS` rows. A file that couldn't be loaded has its `error` in
+    its report (`raise_failures` raises it) and holds up no other.
     """
-    file = plan.file
-    source = source or file.name
+    reports: dict[int, LoadReport] = {}
+    waiting: list[tuple[int, Incoming]] = []
+    rows = 0
+
+    def load() -> None:
+        done = load_together(platform, [one for _, one in waiting], max_bad_share=max_bad_share)
+        for (number, one), report in zip(waiting, done):
+            reports[number] = report
+            platform.progress.done(one.manifest.source, said(report))
+        waiting.clear()
+
     now = platform.clock.now()
-    platform.progress.start(source, expected_rows(file) or None)
-    manifest = receive(platform.blobs, file.path, source=source, received_at=now)
-    text = plan.as_yaml()
+    for number, plan in enumerate(plans):
+        expected = expected_rows(plan.file)
+        if waiting and (plan.mapping_key != plans[waiting[-1][0]].mapping_key or rows + expected > GROUP_ROWS):
+            load()
+            rows = 0
+        platform.progress.start(plan.source, expected or None)
+        incoming = _received(platform, plan, now)
+        if not again and (earlier := earlier_report(platform, incoming.manifest)):
+            reports[number] = earlier
+            platform.progress.done(plan.source, said(earlier))
+            continue
+        waiting.append((number, incoming))
+        rows += expected
+    if waiting:
+        load()
+    return [reports[number] for number in range(len(plans))]
+
+
+def _received(platform: Platform, plan: FilePlan, now: datetime) -> Incoming:
+    """The file in the raw zone, and its mapping kept for the next file of its shape."""
     if plan.origin != "kept":
-        platform.blobs.put(plan.mapping_key, text.encode())
-    load_id = content_id(manifest.checksum, plan.mapping)
-    if not again and (earlier := earlier_report(platform, load_id)):
-        platform.progress.done(source, "unchanged: the lake has it already")
-        return earlier
-    report = load_batches(
-        platform, canonical_batches(file, plan.mapping), source=source, load_id=load_id, received_at=now,
-        max_bad_share=max_bad_share, sentences=(*file.notes, *plan.mapping.reasons), raw_key=manifest.key,
-        mapping_key=plan.mapping_key,
+        platform.blobs.put(plan.mapping_key, plan.as_yaml().encode())
+    manifest = receive(
+        platform.blobs, platform.records, plan.source, plan.file.path, received_at=now,
+        table=",".join(target.table for target in plan.mapping.targets), mapping_hash=mapping_hash(plan.mapping),
     )  # fmt: skip
-    platform.progress.done(
-        source, f"{report.rows_in:,} rows in = {report.kept:,} kept + {report.quarantined:,} quarantined"
-    )
-    return report
+    notes = (*plan.file.notes, *plan.mapping.reasons)
+    return Incoming(manifest, canonical_batches(plan.file, plan.mapping), notes, plan.mapping_key)
+
+
+def said(report: LoadReport) -> str:
+    """A report in a line."""
+    if report.error:
+        return report.state
+    if report.state == "unchanged":
+        return "unchanged: the lake has it already"
+    return f"{report.rows_in:,} rows in = {report.kept:,} kept + {report.quarantined:,} quarantined"
 
 
 def canonical_batches(file: SourceFile, mapping: Mapping) -> Iterator[CanonicalBatch]:
@@ -168,21 +238,17 @@ def canonical_batches(file: SourceFile, mapping: Mapping) -> Iterator[CanonicalB
         yield from convert(raw, mapping)
 
 
-def content_id(checksum: str, mapping: Mapping) -> str:
-    """Names a load: same content and same mapping, same id."""
+def mapping_hash(mapping: Mapping) -> str:
+    """The same for mappings that read a file in the same way."""
     what = repr((mapping.targets, mapping.numbers, mapping.file))
-    return hashlib.sha256(f"{checksum}|{what}".encode()).hexdigest()[:16]
+    return hashlib.sha256(what.encode()).hexdigest()[:16]
 
 
-def earlier_report(platform: Platform, load_id: str) -> LoadReport | None:
+def earlier_report(platform: Platform, manifest: Manifest) -> LoadReport | None:
     """The report of a load that was finished before, as what it would do now: nothing."""
-    try:
-        body = platform.records.get("loads", load_id).body
-    except NotFound:
+    if manifest.state is not LoadState.LOADED:
         return None
-    if body.get("state") != "done":
-        return None
-    report = LoadReport.from_record(body, state="unchanged")
+    report = LoadReport.from_record(platform.records.get(KIND, manifest.load_id).body, state="unchanged")
     tables = tuple(replace(one, inserted=0, corrected=0, unchanged=one.kept) for one in report.tables)
     return replace(report, tables=tables, seconds=0.0)
 
@@ -200,7 +266,4 @@ def expected_rows(file: SourceFile) -> int:
     return int(file.path.stat().st_size * head.count(b"\n") / max(len(head), 1))
 
 
-__all__ = [
-    "FilePlan", "LoadReport", "TableLoad", "content_id", "earlier_report", "in_order", "ingest_files", "load_file",
-    "plan_file",
-]  # fmt: skip
+__all__ = ["FilePlan", "LoadReport", "ingest_files", "load_files", "plan_file", "plan_files", "raise_failures"]

@@ -2,28 +2,29 @@
 
     batches -> by month (spilled to disk when large) -> check rows -> too many bad? stop -> quarantine -> merge -> dimensions
 
-Nothing is merged before every row was checked, so a load that is refused leaves no half of itself behind. Each write is
-idempotent: killed anywhere and run again, the tables end up the same.
+Nothing of a load is merged before all its rows were checked, so a load that is refused leaves no half of itself behind.
+Each write is idempotent: killed anywhere and run again, the tables end up the same.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from shelfcast.domain.errors import NotFound, TooManyBadRows
+from shelfcast.domain.errors import BadInput, TooManyBadRows
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import TABLES, Table
 from shelfcast.domain.tables.curated import QUARANTINE
-from shelfcast.lake.merge import merge
+from shelfcast.lake.raw import LoadState, Manifest, settle
 from shelfcast.lake.replace import replace
 from shelfcast.pipeline import run_record
-from shelfcast.pipeline.load_dimensions import Places, add_unknown
+from shelfcast.pipeline.load_dimensions import Places
+from shelfcast.pipeline.load_merge import Checked, merge_together
 from shelfcast.pipeline.load_report import LoadReport, Tally
 from shelfcast.pipeline.spill import Spill, by_month, groups
 from shelfcast.ports.platform import Platform
@@ -37,70 +38,66 @@ FEWEST_ROWS_TO_REFUSE = 4
 """With fewer bad rows than this a file is never refused: half of two rows says nothing."""
 
 
-def load_batches(
-    platform: Platform,
-    batches: Iterable[CanonicalBatch],
-    *,
-    source: str,
-    load_id: str,
-    received_at: datetime,
-    max_bad_share: float = MAX_BAD_SHARE,
-    notes: Mapping[str, str] | None = None,
-    sentences: tuple[str, ...] = (),
-    raw_key: str = "",
-    mapping_key: str = "",
-) -> LoadReport:
-    """Check and merge batches of any tables, in one load.
+@dataclass(frozen=True)
+class Incoming:
+    """What is to be loaded: its manifest in the raw zone, and its rows."""
 
-    `received_at` counts for the first try; a try after a kill takes over the moment of the killed one, so that it ends
-    with the same rows.
+    manifest: Manifest
+    batches: Iterable[CanonicalBatch]
+    notes: tuple[str, ...] = ()
+    """Sentences about how it was read."""
+    mapping_key: str = ""
 
-    Raises:
-        TooManyBadRows: more than `max_bad_share` of the rows can't be used. They are in the quarantine with their
-            reasons, the raw file is kept, and no table was changed.
+
+def load_together(
+    platform: Platform, group: Sequence[Incoming], *, max_bad_share: float = MAX_BAD_SHARE
+) -> list[LoadReport]:
+    """Check each source by itself, then merge them with as few commits as can be; a report for each, in order.
+
+    A source that breaks off (state `failed`) or has too many bad rows (state `refused`) holds up none of the others:
+    its report carries the `error`, its bad rows are in the quarantine, and nothing of it was merged.
     """
     started = time.perf_counter()
-    received_at = _begin(platform, source, load_id, received_at)
-    said = {"load_id": load_id, "source": source, **(notes or {})}
     with tempfile.TemporaryDirectory(prefix="shelfcast-load-") as folder, run_record.Measured() as measured:
-        load = _Load(Path(folder), source, load_id, received_at)
         places = Places(platform.tables)
-        for batch in batches:
-            load.take_in(places.add_business_date(batch))
-            platform.progress.advance(source, batch.frame.height)
-        load.check()
-        load.write_quarantine(platform, said)
-        refused = load.refusal(max_bad_share)
-        if not refused:
-            load.merge(platform, said)
-    report = LoadReport(
-        source, load_id, "refused" if refused else "done", tuple(tally.finished() for tally in load.tallies.values()),
-        round(time.perf_counter() - started, 3), received_at.isoformat(), sentences, raw_key, mapping_key,
-    )  # fmt: skip
-    keep_record(platform, report, measured)
-    if refused:
-        raise TooManyBadRows(refused)
-    return report
+        loads = [_Load(Path(folder) / str(number), one.manifest) for number, one in enumerate(group)]
+        for load, incoming in zip(loads, group):
+            load.take_all(platform, places, incoming.batches)
+        write_quarantine(platform, loads)
+        for load in loads:
+            load.error = load.error or load.refusal(max_bad_share)
+        merge_together(platform.tables, [load.as_checked() for load in loads if not load.error])
+    share = round((time.perf_counter() - started) / max(len(group), 1), 3)
+    reports = [
+        LoadReport(
+            load.source, load.load_id, load.state, tuple(tally.finished() for tally in load.tallies.values()), share,
+            load.manifest.received_at.isoformat(), incoming.notes, load.manifest.key, incoming.mapping_key, load.error,
+        )
+        for load, incoming in zip(loads, group)
+    ]  # fmt: skip
+    for load, report in zip(loads, reports):
+        _keep_record(platform, load.manifest, report, measured)
+    return reports
 
 
-def _begin(platform: Platform, source: str, load_id: str, received_at: datetime) -> datetime:
-    """Note that the load has begun; the moment of an earlier try that did not end."""
-    try:
-        earlier = platform.records.get(KIND, load_id).body
-        if earlier["state"] == "running":
-            return datetime.fromisoformat(earlier["received_at"])
-    except NotFound:
-        pass
-    platform.records.put(
-        KIND,
-        load_id,
-        {"source": source, "load_id": load_id, "state": "running", "received_at": received_at.isoformat()},
-    )
-    return received_at
+def raise_failures(reports: Sequence[LoadReport]) -> None:
+    """
+    Raises:
+        TooManyBadRows, BadInput: the first source that couldn't be loaded; says how many others could not.
+    """
+    failed = [report for report in reports if report.error]
+    if not failed:
+        return
+    more = f" ({len(failed) - 1} more could not be loaded.)" if len(failed) > 1 else ""
+    raise (TooManyBadRows if failed[0].state == "refused" else BadInput)(failed[0].error + more)
 
 
-def keep_record(platform: Platform, report: LoadReport, measured: run_record.Measured) -> None:
-    """The load as a run, so that `status` shows it, and its whole report, so that the same file is known again."""
+def _keep_record(platform: Platform, manifest: Manifest, report: LoadReport, measured: run_record.Measured) -> None:
+    """The load as a run, so that `status` shows it, its report, and last the manifest: until then it can be run again."""
+    rows = {
+        "in": report.rows_in, "kept": report.kept, "quarantined": report.quarantined, "inserted": report.inserted,
+        "corrected": report.corrected, "unchanged": report.unchanged,
+    }  # fmt: skip
     platform.records.put(KIND, report.load_id, report.as_record())
     platform.records.put(
         run_record.KIND,
@@ -108,35 +105,61 @@ def keep_record(platform: Platform, report: LoadReport, measured: run_record.Mea
         {
             "run_id": f"ingest-{report.load_id}", "step": "ingest", "state": report.state, "source": report.source,
             "started_at": report.received_at, "seconds": report.seconds, "peak_mb": round(measured.peak_mb, 1),
-            "rows": {
-                "in": report.rows_in, "kept": report.kept, "quarantined": report.quarantined,
-                "inserted": report.inserted, "corrected": report.corrected, "unchanged": report.unchanged,
-            },
-            "quarantined by rule": report.quarantined_by_rule(), "raw": report.raw_key, "mapping": report.mapping_key,
-            "tables": {one.table: one.rows_in for one in report.tables}, "code": run_record.code_version(),
+            "rows": rows, "quarantined by rule": report.quarantined_by_rule(), "raw": report.raw_key,
+            "mapping": report.mapping_key, "tables": {one.table: one.rows_in for one in report.tables},
+            "code": run_record.code_version(), "error": report.error,
         },
     )  # fmt: skip
+    settle(platform.records, manifest, LoadState.FAILED if report.error else LoadState.LOADED, rows, report.error)
+
+
+def write_quarantine(platform: Platform, loads: Sequence[_Load]) -> None:
+    """Bad rows of all loads in one commit. Rows of an earlier try are replaced, so a killed load leaves none twice."""
+    ids = [tally.load_id for load in loads for tally in load.tallies.values()]
+    where = Slice.among("load_id", ids)
+    earlier = platform.tables.state(QUARANTINE).rows and platform.tables.scan(QUARANTINE).filter(where.to_polars()).head(1).collect().height  # fmt: skip
+    if earlier or any(load.bad for load in loads):
+        frames = (QUARANTINE.conform(part) for load in loads for key in load.bad for part in load.bad.parts(key))
+        sources = ", ".join(load.source for load in loads[:5])
+        replace(platform.tables, QUARANTINE, frames, where if earlier else None, notes={"source": sources})
 
 
 class _Load:
     """The rows of one load on their way: `incoming` as converted, `checked` as they will be merged, `bad` with reasons."""
 
-    def __init__(self, folder: Path, source: str, load_id: str, received_at: datetime) -> None:
-        self.source, self.load_id, self.received_at = source, load_id, received_at
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.source, self.load_id = manifest.source, manifest.load_id
         self.folder = folder
+        self.error = ""
+        self.broken_off = False
         self.tallies: dict[str, Tally] = {}
         self.incoming: dict[str, Spill] = {}
         self.checked: dict[str, Spill] = {}
         self.bad = Spill(folder / "bad", memory_rows=500_000)
 
-    def load_id_of(self, table: str) -> str:
-        """Each table's part has an id of its own: one source row may be quarantined for several tables."""
-        return f"{self.load_id}-{table}"
+    @property
+    def state(self) -> str:
+        return "failed" if self.broken_off else "refused" if self.error else "done"
+
+    def as_checked(self) -> Checked:
+        return Checked(self.manifest, self.checked, self.tallies)
+
+    def take_all(self, platform: Platform, places: Places, batches: Iterable[CanonicalBatch]) -> None:
+        """Take in every batch and check it; an error of the source is kept for the report."""
+        try:
+            for batch in batches:
+                self.take_in(places.add_business_date(batch))
+                platform.progress.advance(self.source, batch.rows_in)
+            self.check()
+        except BadInput as error:
+            self.error, self.broken_off = str(error), True
 
     def take_in(self, batch: CanonicalBatch) -> None:
         name = batch.table.name
         if name not in self.tallies:
-            self.tallies[name] = Tally(name, self.load_id_of(name))
+            # Each table's part has an id of its own: one source row may be quarantined for several tables.
+            self.tallies[name] = Tally(name, f"{self.load_id}-{name}")
             self.incoming[name] = Spill(self.folder / "incoming" / name)
             self.checked[name] = Spill(self.folder / "checked" / name)
         tally = self.tallies[name]
@@ -161,7 +184,9 @@ class _Load:
                     tally.folded += folded
                     tally.kept += folded
                     before -= folded
-                result = check_rows(frame, table, source=self.source, load_id=tally.load_id, now=self.received_at)
+                result = check_rows(
+                    frame, table, source=self.source, load_id=tally.load_id, now=self.manifest.received_at
+                )
                 tally.kept += result.kept.height
                 tally.quarantined += before - result.kept.height
                 self._quarantine(table, result.quarantined)
@@ -177,29 +202,16 @@ class _Load:
             pl.lit(table.name).alias("table"),
             pl.lit(self.source).alias("source"),
             *FAULT_SCHEMA.names(),
-            pl.lit(self.received_at).cast(pl.Datetime("us", "UTC")).alias("loaded_at"),
+            pl.lit(self.manifest.received_at).cast(pl.Datetime("us", "UTC")).alias("loaded_at"),
         )
         self.bad.add(tally.load_id, kept)
         counted = faults.group_by("rule", "column", maintain_order=True).agg(
-            pl.col(SOURCE_LINE).n_unique().alias("rows"),
+            pl.len().alias("rows"),
             pl.col(SOURCE_LINE).unique().sort().head(5).alias("lines"),
             pl.col("reason").first(),
         )
         for rule, column, rows, lines, reason in counted.iter_rows():
             tally.count_reason(rule, column or "", rows, lines, reason)
-
-    def write_quarantine(self, platform: Platform, notes: Mapping[str, str]) -> None:
-        """Rows of an earlier try of the same load are replaced, so a killed load leaves none twice."""
-        for load_id in [tally.load_id for tally in self.tallies.values()]:
-            earlier = platform.tables.scan(QUARANTINE).filter(pl.col("load_id") == load_id).head(1).collect()
-            if load_id in self.bad or earlier.height:
-                replace(
-                    platform.tables,
-                    QUARANTINE,
-                    (QUARANTINE.conform(part) for part in list(self.bad.parts(load_id))),
-                    Slice.of(load_id=load_id),
-                    notes=notes,
-                )
 
     def refusal(self, max_bad_share: float) -> str:
         """The sentence why the load is refused, or empty."""
@@ -215,40 +227,6 @@ class _Load:
                 "and load it again, or allow more with max_bad_share."
             )
         return ""
-
-    def merge(self, platform: Platform, notes: Mapping[str, str]) -> None:
-        """Dimensions first, so that facts of the same load find their items and locations."""
-        ordered = sorted(self.tallies.values(), key=lambda one: bool(TABLES[one.table].references))
-        seen: dict[str, set[str]] = {}
-        for tally in ordered:
-            table, checked = TABLES[tally.table], self.checked[tally.table]
-            for key in list(checked):
-                rows = checked.take([key])
-                for column, dimension in table.references:
-                    seen.setdefault(dimension, set()).update(rows[column].unique().drop_nulls().to_list())
-                done = merge(
-                    platform.tables,
-                    table,
-                    rows.drop(SOURCE_LINE).with_columns(pl.lit(tally.load_id).alias("load_id")),
-                    received_at=self.received_at,
-                    notes=notes,
-                )
-                tally.inserted += done.inserted
-                tally.corrected += done.corrected
-                tally.unchanged += done.unchanged + done.repeated
-        for dimension, ids in seen.items():
-            unknown = add_unknown(platform.tables, TABLES[dimension], ids, received_at=self.received_at, notes=notes)
-            word = dimension.removesuffix("s")
-            if unknown:
-                fact = next(
-                    one for one in ordered if dimension in {referred for _, referred in TABLES[one.table].references}
-                )
-                fact.remark(
-                    f"unknown {word}",
-                    len(unknown),
-                    f"{len(unknown):,} {dimension} without a description were added by their id "
-                    f"({', '.join(unknown[:5])}{'...' if len(unknown) > 5 else ''}). Load `{dimension}` to describe them.",
-                )
 
 
 def _remarks(frame: pl.DataFrame, table: Table, tally: Tally) -> None:

@@ -52,7 +52,8 @@ class TableLoad:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """One source loaded. `state`: done, unchanged (the same content with the same mapping is in the lake already)."""
+    """One source loaded. `state`: done, unchanged (the same content with the same mapping is in the lake already),
+    refused (too many bad rows) or failed (the source broke off), with the `error`; of those two nothing was merged."""
 
     source: str
     load_id: str
@@ -63,6 +64,7 @@ class LoadReport:
     notes: tuple[str, ...] = ()
     raw_key: str = ""
     mapping_key: str = ""
+    error: str = ""
 
     @property
     def rows_in(self) -> int:

@@ -47,6 +47,7 @@ def ingest(
     from shelfcast.bootstrap import open_lake
     from shelfcast.entrypoints.cli import ingest_view
     from shelfcast.entrypoints.cli.progress import Bars
+    from shelfcast.pipeline.load_batches import raise_failures
 
     paths = files or []
     if sum(map(bool, (database, dataset, paths and not dataset))) != 1:
@@ -82,22 +83,19 @@ def ingest(
                 typer.echo(f"{done.source}: nothing new" + (f" past {done.watermark}." if watermark else "."))
             reports = [done.report] if done.report is not None else []
         else:
-            from shelfcast.pipeline.ingest_files import in_order, load_file, plan_file
+            from shelfcast.pipeline.ingest_files import load_files, plan_files
 
-            plans = in_order(
-                [plan_file(platform, one, table=table, mapping_file=mapping, separator=separator) for one in paths]
-            )
-            for plan in plans:
-                if show_mapping:
-                    typer.echo(plan.as_yaml())
-                else:
-                    ingest_view.mapping(plan)
+            plans = plan_files(platform, paths, table=table, mapping_file=mapping, separator=separator)
             if show_mapping:
+                for plan in plans:
+                    typer.echo(plan.as_yaml())
                 return
+            ingest_view.mappings(plans)
             if not yes:
                 _ask(plans, bars)
-            reports = [load_file(platform, plan, max_bad_share=limit, again=again) for plan in plans]
+            reports = load_files(platform, plans, max_bad_share=limit, again=again)
     ingest_view.reports(reports)
+    raise_failures(reports)
 
 
 def _ask(plans: Sequence[FilePlan], bars: object) -> None:

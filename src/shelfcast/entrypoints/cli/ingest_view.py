@@ -12,6 +12,17 @@ FULL_REPORTS = 12
 """With more files than this, only a total by table is shown, and each reason once."""
 
 
+def mappings(plans: Sequence[FilePlan]) -> None:
+    """Each mapping once, however many files it is for."""
+    by_key: dict[str, list[FilePlan]] = {}
+    for plan in plans:
+        by_key.setdefault(plan.mapping_key, []).append(plan)
+    for alike in by_key.values():
+        mapping(alike[0])
+        if len(alike) > 1:
+            console.print(f"  ... and {len(alike) - 1} more files of the same shape", style="dim")
+
+
 def mapping(plan: FilePlan) -> None:
     """Which column is what; a mapping that is kept and plain needs one line only."""
     sure = plan.mapping.confidence
