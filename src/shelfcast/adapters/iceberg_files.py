@@ -24,26 +24,29 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
 BUFFER_BYTES = 256 * 2**20
-"""Rows held back before they are sorted and written: bounds memory, and a stream gives few files a partition."""
+BUFFER_ROWS = 4_000_000
+"""Rows of a stream held back before they are sorted and written: bounds memory, and gives few files a partition. Both are
+needed: a column that is one value repeated claims to take no memory until it is joined to others."""
 
 _PARTITION = "__partition"
 
 
-def gather(rows: pl.DataFrame | Iterable[pl.DataFrame], limit_bytes: int = BUFFER_BYTES) -> Iterator[pl.DataFrame]:
-    """Frames of about `limit_bytes`, joined from smaller ones; one frame given whole stays whole."""
+def gather(rows: pl.DataFrame | Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Frames as large as the buffer, joined from smaller ones; one frame given whole stays whole."""
     if isinstance(rows, pl.DataFrame):
         yield rows
         return
     held: list[pl.DataFrame] = []
-    held_bytes = 0
+    held_bytes = held_rows = 0
     for frame in rows:
         if frame.height == 0:
             continue
         held.append(frame)
         held_bytes += int(frame.estimated_size())
-        if held_bytes >= limit_bytes:
+        held_rows += frame.height
+        if held_bytes >= BUFFER_BYTES or held_rows >= BUFFER_ROWS:
             yield pl.concat(held, how="vertical_relaxed")
-            held, held_bytes = [], 0
+            held, held_bytes, held_rows = [], 0, 0
     if held:
         yield pl.concat(held, how="vertical_relaxed")
 
