@@ -61,7 +61,7 @@ def order_up_to_for_fill_rate(
     # The fill rate rises from where the two cumulative curves cross: at -mean sqrt(L (L + R)).
     low = -mean * np.sqrt(lead * (lead + review))
     low, high, _ = np.broadcast_arrays(low, window_mean + 40.0 * window_sd + 1e-9, wanted)
-    for _ in range(200):
+    for _ in range(90):
         middle = 0.5 * (low + high)
         enough = fill_rate_of_level(middle, mean, sd, lead, review) >= wanted
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
