@@ -27,7 +27,8 @@ def usual_order(deliveries: pl.DataFrame, keys: Keys, row: NDArray[np.int64], cy
     """Mean units of a past delivery of each line's item-location; the demand of a cycle where there is none."""
     known = keys.rows(deliveries["item_id"], deliveries["destination_id"])
     units = deliveries["units"].cast(pl.Float64).fill_null(0.0).to_numpy()
-    mine = known >= 0
+    mine = np.flatnonzero(known >= 0)
+    mine = mine[np.lexsort((units[mine], known[mine]))]  # sums must not depend on the order of the rows
     count = np.bincount(known[mine], minlength=keys.size)
     total = np.bincount(known[mine], units[mine], keys.size)
     mean = np.divide(total, count, out=np.zeros(keys.size), where=count > 0)[row]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -148,8 +150,8 @@ def _moments(batch: pl.DataFrame, columns: list[str], weights: Floats) -> tuple[
         *(pl.col(low) - pl.col(high) - REPAIRABLE_FALL * pl.col(low).abs() - 1e-9 for low, high in pairwise(columns))
     )
     falls = pl.any_horizontal(*(pl.col(low) > pl.col(high) for low, high in pairwise(columns)))
-    integral = pl.sum_horizontal(*(pl.col(name) * weight for name, weight in zip(columns, weights)))
-    second = pl.sum_horizontal(*(pl.col(name) ** 2 * weight for name, weight in zip(columns, weights)))
+    integral = _weighted([pl.col(name) for name in columns], weights)
+    second = _weighted([pl.col(name) ** 2 for name in columns], weights)
     keep = ["item_id", "location_id", "day"]
     good = pl.all_horizontal(*(pl.col(name).is_finite() for name in columns)).fill_null(False)
     stated = (
@@ -176,6 +178,13 @@ def _moments(batch: pl.DataFrame, columns: list[str], weights: Floats) -> tuple[
         .otherwise(pl.lit("negative demand")).alias("rule"),
     )  # fmt: skip
     return moments.filter(usable).select(*keep, "m", "v"), bad
+
+
+def _weighted(terms: list[pl.Expr], weights: Floats) -> pl.Expr:
+    """Sum of weight x term, added from left to right: a horizontal sum adds in the order its threads finish, which would
+    change the last digits from run to run."""
+    products = [term * float(weight) for term, weight in zip(terms, weights)]
+    return reduce(operator.add, products)
 
 
 def _sorted_rows(result: pl.DataFrame, columns: list[str], weights: Floats) -> pl.DataFrame:

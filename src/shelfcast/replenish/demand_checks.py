@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shelfcast.replenish.daily_demand import DailyDemand
 from shelfcast.replenish.keys import Integers, Keys
-from shelfcast.replenish.terms import Columns
+from shelfcast.replenish.terms import Columns, floats
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -34,28 +34,31 @@ class History:
 
 def read_history(history: pl.DataFrame, keys: Keys, cutoff: date) -> History:
     """Summaries of demand history. A day counts as in stock unless it is recorded as out; closed days don't count."""
-    known = history.filter(
-        (pl.col("date") <= cutoff) & pl.col("units").is_not_null() & pl.col("open").fill_null(True)
-    ).sort("item_id", "location_id", "date")
-    in_stock = pl.col("in_stock_share").fill_null(1.0) > 0.0
-    recent = pl.col("date") > cutoff - timedelta(days=RECENT_DAYS)
-    lost = pl.col("censored").fill_null(False) & (pl.col("evidence").fill_null("") == "")
-    found = (
-        known.group_by("item_id", "location_id", maintain_order=True)
-        .agg(
-            pl.col("units").filter(in_stock).tail(STAND_IN_DAYS).mean().alias("mean"),
-            pl.col("units").filter(recent).sum().alias("sold"),
-            lost.mean().alias("censored"),
-        )
-    )  # fmt: skip
-    row = keys.rows(found["item_id"], found["location_id"])
-    mine = row >= 0
-    columns = []
-    for name in ("mean", "sold", "censored"):
-        values = np.full(keys.size, np.nan)
-        values[row[mine]] = found[name].cast(pl.Float64).fill_null(np.nan).to_numpy()[mine]
-        columns.append(values)
-    return History(*columns)
+    row = keys.rows(history["item_id"], history["location_id"])
+    day = (history["date"] - pl.Series([cutoff])).dt.total_days().fill_null(1).to_numpy()
+    units = floats(history, "units")
+    usable = (row >= 0) & (day <= 0) & np.isfinite(units) & history["open"].fill_null(True).to_numpy()
+    order = np.flatnonzero(usable)
+    order = order[np.lexsort((-day[order], row[order]))]  # newest first within an item-location
+    row, day, units = row[order], day[order], units[order]
+    in_stock = floats(history, "in_stock_share", 1.0)[order] > 0.0
+    lost = (history["censored"].fill_null(False) & (history["evidence"].fill_null("") == "")).to_numpy()[order]
+    before: Integers = np.cumsum(in_stock) - in_stock
+    first = np.searchsorted(row, row)
+    counted = in_stock & (before - before[first] < STAND_IN_DAYS) if len(row) else in_stock
+    recent = day > -RECENT_DAYS
+
+    def total(where: Flags, values: Floats) -> Floats:
+        return np.bincount(row[where], values[where], keys.size).astype(np.float64)
+
+    ones = np.ones(len(row))
+    days, days_in_stock = total(ones > 0.0, ones), total(counted, ones)
+    none = np.full(keys.size, np.nan)
+    return History(
+        np.divide(total(counted, units), days_in_stock, out=none.copy(), where=days_in_stock > 0.0),
+        np.where(days > 0.0, total(recent, units), np.nan),
+        np.divide(total(lost, ones), days, out=none.copy(), where=days > 0.0),
+    )
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,3 @@ def fill_missing(demand: DailyDemand, history: History, positions: Columns, keys
     demand.mean[rows] = rate[:, None]
     demand.variance[rows] = rate[:, None]
     return StandIns(from_history, from_reference, missing & ~from_reference & ~from_history)
-
-
-def short_forecasts(demand: DailyDemand, row: Integers, window_days: Integers) -> tuple[Flags, Flags]:
-    """(forecast ends before the window, less than half of the window is given) of each line."""
-    given = demand.days_given[row]
-    repeated = (given > 0) & (given < window_days)
-    return repeated, repeated & (2 * given < window_days)

@@ -14,6 +14,7 @@ from shelfcast.replenish.approval import STATUS_NAMES
 from shelfcast.replenish.calendar import NEVER, to_dates
 from shelfcast.replenish.inputs import EngineSettings
 from shelfcast.replenish.keys import Keys, gather
+from shelfcast.replenish.limits import Names
 from shelfcast.replenish.parameters import POLICIES
 from shelfcast.replenish.policies import pack_value
 from shelfcast.replenish.rules import Resolved
@@ -22,6 +23,8 @@ from shelfcast.replenish.terms import Columns
 from shelfcast.replenish.window_demand import WindowDemand
 
 Floats = NDArray[np.float64]
+
+BLOCK_LINES = 200_000
 
 STEPS = (
     "step_unit", "step_moq", "step_pack", "step_cap", "step_truck", "step_capacity", "step_fair_share", "step_budget",
@@ -113,45 +116,61 @@ def bare_lines(pairs: pl.DataFrame, cutoff: date, settings: EngineSettings) -> p
 def to_frame(
     lines: Columns,
     parameters: Resolved,
-    keys: Keys,
-    sources: pl.Series,
+    demand: WindowDemand,
+    names: Names,
     units: pl.Series,
     cutoff: date,
     settings: EngineSettings,
 ) -> pl.DataFrame:
-    """The `order_lines` table, sorted by item, location, source."""
-    row = lines["row"]
-    quantity = lines["quantity"]
+    """The `order_lines` table, sorted by item, location, source as the lines are. Made block by block, so that no column
+    stands in memory twice for all lines."""
+    size = len(lines["row"])
+    rules_used = parameters.describe()
+    blocks = []
+    lines["expected_lost_with"] = np.zeros(size)
+    for start in range(0, max(size, 1), BLOCK_LINES):
+        places = np.arange(start, min(start + BLOCK_LINES, size))
+        block = {name: values[start : start + BLOCK_LINES] for name, values in lines.items()}
+        part = WindowDemand(
+            demand.window.take(places), demand.before, demand.cycle_mean[places], demand.daily_rate[places]
+        )
+        block.update(effects(block, part))
+        lines["expected_lost_with"][places] = block["expected_lost_with"]
+        blocks.append(_block(block, rules_used[start : start + BLOCK_LINES], names, units, cutoff, settings))
+    return pl.concat(blocks, rechunk=False)
+
+
+def _block(
+    lines: Columns, rules_used: pl.Series, names: Names, units: pl.Series, cutoff: date, settings: EngineSettings
+) -> pl.DataFrame:
+    keys, sources = names.keys, names.sources
+    row, quantity = lines["row"], lines["quantity"]
     item_codes, location_codes = keys.item_codes[row], keys.location_codes[row]
     sourced = lines["source"] >= 0
-    source = gather(sources, lines["source"]).fill_null("")
-    delivery = to_dates(cutoff, lines["delivery_day"]).set(pl.Series(~sourced), None)
-    order = to_dates(cutoff, lines["order_day"]).set(pl.Series(~sourced), None)
-    following = to_dates(cutoff, lines["next_delivery_day"]).set(pl.Series(~sourced), None)
     known_window = sourced & (lines["next_delivery_day"] < NEVER)
-    window_to = to_dates(cutoff, np.where(known_window, lines["next_delivery_day"] - 1, NEVER))
-    window_from = to_dates(cutoff, np.where(known_window, 1, NEVER))
     headers = hashing.key_identifiers(
         f"order {cutoff.isoformat()} {settings.scenario}",
         [sources, keys.locations],
         [lines["source"], location_codes],
     )
-    order_id = headers.set(pl.Series(quantity <= 0.0), None)
     mask = lines["reasons"]
+    kinds = pl.Series(["purchase", "transfer", "transfer"])
+
+    def day(name: str, shift: int = 0, where: NDArray[np.bool_] = sourced) -> pl.Series:
+        return to_dates(cutoff, np.where(where, lines[name] + shift, NEVER))
+
     data = {
         "cutoff": pl.repeat(cutoff, len(row), dtype=pl.Date, eager=True),
         "scenario": pl.repeat(settings.scenario, len(row), dtype=pl.String, eager=True),
         "line_id": line_ids(lines, keys, sources, cutoff, settings.scenario),
-        "order_id": order_id,
-        "order_type": gather(
-            pl.Series(["purchase", "transfer", "transfer"]), np.where(sourced, lines["source_type"], -1)
-        ),
+        "order_id": headers.set(pl.Series(quantity <= 0.0), None),
+        "order_type": gather(kinds, np.where(sourced, lines["source_type"], -1)),
         "item_id": gather(keys.items, item_codes),
         "location_id": gather(keys.locations, location_codes),
-        "source_id": source,
-        "order_date": order,
-        "delivery_date": delivery,
-        "next_delivery_date": following,
+        "source_id": gather(sources, lines["source"]).fill_null(""),
+        "order_date": day("order_day"),
+        "delivery_date": day("delivery_day"),
+        "next_delivery_date": day("next_delivery_day"),
         "qty": quantity,
         "unit": gather(units, item_codes),
         "packs": quantity / lines["pack_size"],
@@ -161,12 +180,12 @@ def to_frame(
         "supply_share": lines["share"],
         "policy": gather(pl.Series(list(POLICIES)), lines["policy"]),
         "target_type": gather(pl.Series(list(TARGET_NAMES)), lines["target_type"]),
-        "window_from": window_from,
-        "window_to": window_to,
+        "window_from": to_dates(cutoff, np.where(known_window, 1, NEVER)),
+        "window_to": day("next_delivery_day", -1, known_window),
         "protection_days": pl.Series(lines["next_delivery_day"] - 1).set(pl.Series(~known_window), None),
         "binding_rule": reasons.binding(mask),
         "reasons": reasons.to_text(mask),
-        "rules_used": parameters.describe(),
+        "rules_used": rules_used,
         "data_flags": reasons.to_text(mask, (reasons.ReasonKind.DATA,)),
         "input_hash": hashing.identifiers([hashing.words_of_numbers(lines[name]) for name in HASHED], "inputs"),
         "run_id": pl.repeat(settings.run_id, len(row), dtype=pl.String, eager=True),
@@ -175,5 +194,4 @@ def to_frame(
         if column.name not in data:
             data[column.name] = lines[column.name]
     reals = [column.name for column in results.ORDER_LINES.columns if column.type.polars == pl.Float64]
-    table = results.ORDER_LINES.conform(pl.DataFrame(data)).with_columns(pl.col(reals).fill_nan(None))
-    return table.sort("item_id", "location_id", "source_id")
+    return results.ORDER_LINES.conform(pl.DataFrame(data)).with_columns(pl.col(reals).fill_nan(None))

@@ -9,7 +9,7 @@ Pure: tables in, tables out. The result depends neither on the order of the rows
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -60,6 +60,11 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
     keys = run_keys(checked)
     positions, categories, units = position_columns(checked, keys, cutoff)
     lines, parameters, routes, sources = lines_of_run(inputs, keys, cutoff, checked.rules, positions, categories)
+    checked, inputs = _without_read_tables(checked)
+    positions = {
+        name: positions[name]
+        for name in ("on_hand", "blocked", "backorders", "has_stock", "reference", "reference_scale")
+    }
     names = Names(keys, sources, categories)
     read = _read_demand(inputs, keys, cutoff, settings, lines)
     history = read_history(inputs.history, keys, cutoff)
@@ -67,11 +72,11 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
     _add_demand_reasons(lines, parameters, read, history, stand_ins)
     context = _context(inputs, keys, cutoff, settings, lines, parameters, routes, sources, read)
     planned = network.plan_levels(lines, parameters, context, names)
+    del lines
     held = decide_across_lines(planned, context, names, positions, valid_limits(inputs.limits, cutoff))
     usual = approval.usual_order(inputs.deliveries, keys, planned.columns["row"], planned.columns["cycle_mean"])
     planned.columns["status_code"] = approval.approve(planned.columns, parameters, usual, held)
-    planned.columns.update(frame.effects(planned.columns, planned.demand))
-    table = frame.to_frame(planned.columns, parameters, keys, sources, units, cutoff, settings)
+    table = frame.to_frame(planned.columns, parameters, planned.demand, names, units, cutoff, settings)
     lonely = _without_stock(planned.columns, names, read)
     if lonely.height:
         table = pl.concat([table, frame.bare_lines(lonely, cutoff, settings)]).sort(
@@ -146,6 +151,13 @@ def lines_of_run(
     return lines, parameters.take(kept), routes, sources
 
 
+def _without_read_tables(checked: Checked) -> tuple[Checked, Inputs]:
+    """The same without the large tables that are columns now, so that their memory can be used again."""
+    none = {name: getattr(checked.inputs, name).clear() for name in ("stock", "sourcing", "item_locations")}
+    inputs = replace(checked.inputs, **none)
+    return replace(checked, inputs=inputs), inputs
+
+
 def _without_source(candidates: Columns, keys: Keys) -> Columns:
     """A line (source -1) for each item-location no source is known for."""
     sourced = np.zeros(keys.size, dtype=np.bool_)
@@ -154,7 +166,10 @@ def _without_source(candidates: Columns, keys: Keys) -> Columns:
     blank: Columns = {name: np.full(len(lonely), default) for name, default in terms.SOURCE_NUMBERS.items()}
     blank["lead_time_days"] = np.ones(len(lonely))
     blank.update(row=lonely, source=np.full(len(lonely), -1), source_type=np.zeros(len(lonely), dtype=np.int64))
-    return {name: np.concatenate([candidates[name], blank[name]]) for name in candidates}
+    if not len(lonely):
+        return candidates
+    joined = {name: np.concatenate([candidates[name], blank[name]]) for name in candidates}
+    return take(joined, np.argsort(joined["row"], kind="stable"))
 
 
 def _read_demand(inputs: Inputs, keys: Keys, cutoff: date, settings: EngineSettings, lines: Columns) -> DemandRead:

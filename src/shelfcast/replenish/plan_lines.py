@@ -33,6 +33,14 @@ Flags = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 
+KEPT = (
+    "row", "source", "source_type", "route", "share", "lead", "moq", "pack_size", "pallet_qty", "unit_cost", "unit_price",
+    "yield_share", "unit_step", "order_day", "delivery_day", "next_delivery_day", "volume", "weight", "category", "on_hand",
+    "blocked", "backorders", "stock_age_days",
+)  # fmt: skip
+"""What later steps still need of a line's own columns; the others are let go, to save memory."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What all levels share."""
@@ -106,7 +114,7 @@ def plan_lines(
 ) -> Planned:
     """Everything up to step 8 for lines whose window demand is known."""
     mask = stop_reasons(lines)
-    out: Columns = dict(lines)
+    out: Columns = {name: lines[name] for name in KEPT}
     window_days = np.minimum(lines["next_delivery_day"], HORIZON_DAYS) - 1
     cycle_days = np.where(
         lines["next_delivery_day"] < NEVER, lines["next_delivery_day"] - lines["delivery_day"], 1

@@ -97,7 +97,7 @@ def counts(checked: Checked, table: pl.DataFrame, lonely: pl.DataFrame, read: De
         "rows_in": {**checked.rows_in, "forecasts": read.rows},
         "rows_quarantined": {**quarantined, "forecasts": read.broken.height},
         "stock_rows_in": checked.rows_in["stock"],
-        "stock_rows_planned": checked.inputs.stock.height,
+        "stock_rows_planned": checked.stock_rows,
         "stock_rows_quarantined": quarantined.get("stock", 0),
         "item_locations": keys.size + lonely.height,
         "with_order": ordered,

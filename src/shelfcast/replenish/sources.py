@@ -108,6 +108,10 @@ def choose(candidates: Columns, source_stock: Floats, parameters: Resolved) -> t
     wait = parameters.number("source_wait_days")
     useless = (candidates["order_day"] > wait) | (source_stock <= 0.0)
     useless |= (candidates["reasons"] & reasons.STOPS) != 0
+    alone = np.ones(len(useless), dtype=np.bool_)
+    alone[1:] = candidates["row"][1:] != candidates["row"][:-1]
+    if alone.all():  # one candidate each, sorted by row: nothing to choose
+        return {**candidates, "share": np.ones(len(useless))}, np.arange(len(useless), dtype=np.int64)
     order = np.lexsort((candidates["source"], candidates["priority"], useless, candidates["row"]))
     row = candidates["row"][order]
     first = np.ones(len(row), dtype=np.bool_)
@@ -115,7 +119,8 @@ def choose(candidates: Columns, source_stock: Floats, parameters: Resolved) -> t
     head = np.maximum.accumulate(np.where(first, np.arange(len(row)), 0))
     split = ~useless[order] & (candidates["share"][order] < 1.0) & (candidates["share"][order] > 0.0)
     same = candidates["priority"][order] == candidates["priority"][order][head]
-    kept = np.sort(order[first | (split & split[head] & same)])
+    kept = order[first | (split & split[head] & same)]
+    kept = kept[np.lexsort((candidates["source"][kept], candidates["row"][kept]))]
     lines = take(candidates, kept)
     alone = np.bincount(lines["row"], minlength=int(lines["row"].max(initial=0)) + 1)[lines["row"]] == 1
     total = np.bincount(lines["row"], lines["share"])[lines["row"]] if len(kept) else lines["share"]

@@ -26,6 +26,8 @@ CHECKED = (
     "history",
 )  # fmt: skip
 _DECLARED_AS = {"history": "demand"}
+_LEAN = ("stock", "sourcing", "item_locations")
+"""Large tables: absent numbers are not filled in, the readers take their default."""
 NOT_LOADED = ("loaded_at", "load_id", "known_at", "superseded_at", "run_id")
 
 QUARANTINE_SCHEMA = pl.Schema(
@@ -50,6 +52,8 @@ class Checked:
     stopped: pl.DataFrame
     repaired: pl.DataFrame
     """Item-locations whose pack or smallest order was replaced by its default."""
+    stock_rows: int = 0
+    """Rows of stock that can be used."""
     rows_in: dict[str, int] = field(default_factory=dict)
 
 
@@ -152,6 +156,7 @@ def check(inputs: Inputs, cutoff: date, settings: EngineSettings) -> Checked:
         pl.concat(found, how="vertical_relaxed") if found else pl.DataFrame(schema=QUARANTINE_SCHEMA),
         pl.concat([empty, *stopped]).unique().sort("item_id", "location_id"),
         repaired,
+        tables["stock"].height,
         rows_in,
     )
 
@@ -175,6 +180,8 @@ def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
         if column.name in NOT_LOADED:
             continue
         if column.name not in frame.columns:
+            if table.name in _LEAN and column.type is Type.REAL:
+                continue
             columns.append(pl.lit(column.default).cast(column.type.polars).alias(column.name))
             continue
         have = frame.schema[column.name]
@@ -183,8 +190,9 @@ def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
                 f"column {column.name} of table {table.name} holds {have}; {column.type.value} is needed. "
                 "Nothing was decided."
             )
-        value = pl.col(column.name).cast(column.type.polars)
-        columns.append(value if column.default is None else value.fill_null(column.default))
+        value = pl.col(column.name) if have == column.type.polars else pl.col(column.name).cast(column.type.polars)
+        fill = column.default is not None and frame[column.name].null_count() > 0
+        columns.append(value.fill_null(column.default) if fill else value)
     return (
         frame.select(columns).with_row_index("row_number", offset=1).with_columns(pl.col("row_number").cast(pl.Int64))
     )
@@ -220,7 +228,8 @@ def _check_forecast_columns(forecasts: pl.LazyFrame | pl.DataFrame) -> None:
 def _check_rows(frame: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(rows that hold every rule, broken rows with columns `column`, `value`, `rule`)."""
     nulls: list[Rule] = [(name, pl.col(name).is_null(), "missing") for name in table.key if name in frame.columns]
-    rules: list[Rule] = [*nulls, *_ROW_RULES.get(table.name, ())]
+    own = [rule for rule in _ROW_RULES.get(table.name, ()) if set(rule[1].meta.root_names()) <= set(frame.columns)]
+    rules: list[Rule] = [*nulls, *own]
     broken_any = pl.any_horizontal(*(rule[1].fill_null(False) for rule in rules))
     if not frame.height or not frame.select(broken_any.any()).item():
         return frame, _no_broken(frame)
@@ -354,8 +363,12 @@ def _walk(place: str, sources: dict[str, list[str]], path: list[str], done: set[
 
 def _repair_packs(sourcing: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Packs of 0 or less become 1, smallest orders below 0 become 0; and which item-locations that concerns."""
+    absent = [(name, value) for name, value in (("pack_size", 1.0), ("moq", 0.0)) if name not in sourcing.columns]
+    sourcing = sourcing.with_columns(pl.lit(value).alias(name) for name, value in absent)
     wrong = (pl.col("pack_size") <= 0) | (pl.col("moq") < 0)
     repaired = sourcing.filter(wrong).select("item_id", pl.col("destination_id").alias("location_id"), "source_id")
+    if not repaired.height:
+        return sourcing, repaired
     fixed = sourcing.with_columns(
         pl.when(pl.col("pack_size") > 0).then(pl.col("pack_size")).otherwise(1.0).alias("pack_size"),
         pl.when(pl.col("moq") > 0).then(pl.col("moq")).otherwise(0.0).alias("moq"),

@@ -246,23 +246,24 @@ def use_paths(
     """
     if not paths.height:
         return plain
+    day = (paths["date"] - pl.Series([cutoff])).dt.total_days()
     used = paths.with_columns(
-        pl.Series("row", keys.rows(paths["item_id"], paths["location_id"])),
-        (pl.col("date") - pl.lit(cutoff)).dt.total_days().alias("day"),
+        pl.Series("row", keys.rows(paths["item_id"], paths["location_id"])), day.alias("day")
     ).filter((pl.col("row") >= 0) & (pl.col("day") >= 1))
     lines = pl.DataFrame({"line": np.arange(len(row)), "row": row, "days": days})
+    joined = lines.join(used, on="row").filter(pl.col("day") <= pl.col("days")).sort("line", "path", "day")
+    heads = joined.select(pl.struct("line", "path").is_first_distinct().alias("head"))["head"]
+    owner = np.cumsum(heads.to_numpy()) - 1
     sums = (
-        lines.join(used, on="row")
-        .group_by("line", "path")
-        .agg(
-            pl.col("qty")
-            .filter(pl.col("day") <= pl.col("days"))
-            .sort_by(pl.col("day").filter(pl.col("day") <= pl.col("days")))
-            .sum()
+        joined.select("line", "path")
+        .filter(heads)
+        .with_columns(
+            pl.Series(
+                "qty", np.bincount(owner, joined["qty"].to_numpy(), int(owner.max(initial=-1)) + 1).astype(np.float64)
+            )
         )
-        .sort("line", "path")
     )
-    counts = sums.group_by("line", maintain_order=True).len()
+    counts = sums.group_by("line", maintain_order=True).len().sort("line")
     if not counts.height:
         return plain
     size = int(counts["len"].mode().max())  # type: ignore[arg-type]
