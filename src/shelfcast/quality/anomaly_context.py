@@ -1,0 +1,212 @@
+"""What anomaly flags need to know of all series at once, made first and handed to every partition.
+
+group totals  units of each location and category by day -> what kind of day it was for everybody
+places        which locations were closed or silent on which day
+events        spans in which high sales are explained: promotions and cut prices
+listing       from when to when an item belongs to a location's range
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+ALL = "*"
+LEAST_GROUP_UNITS = 50.0
+"""Units a period under which a category at a location is judged by the whole location instead: too noisy alone."""
+SILENT_SHARE = 0.2
+"""A location with less than this share of its usual rows on such a day counts as silent: its extract is broken."""
+LEAST_USUAL_ROWS = 5.0
+"""Locations with fewer rows a day than this are never called silent: nothing sold is likely there."""
+KEY = ["item_id", "location_id"]
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Periods 0 .. length-1 up to the cutoff. Weeks begin on the weekday of the data's own periods."""
+
+    cutoff: date
+    frequency: str
+    length: int
+
+    @property
+    def step(self) -> int:
+        """Days of a period."""
+        return 7 if self.frequency == "W" else 1
+
+    @property
+    def first_day(self) -> date:
+        return self.cutoff - timedelta(days=self.step * (self.length - 1))
+
+    def period(self, day: str) -> pl.Expr:
+        """Position of a day column; below 0 before the calendar, above length - 1 after the cutoff."""
+        return (pl.col(day) - pl.lit(self.first_day)).dt.total_days() // self.step
+
+    def day(self, period: str) -> pl.Expr:
+        """The first day of a period column."""
+        return pl.lit(self.first_day) + pl.duration(days=pl.col(period) * self.step)
+
+
+@dataclass(frozen=True)
+class Context:
+    """See the module. Small: it grows with locations x categories x days, not with series."""
+
+    calendar: Calendar
+    totals: NDArray[np.float64]
+    """Units of group g in period t: shape (groups, T)."""
+    bases: NDArray[np.float64]
+    """What the group usually sells around t: running median of its totals."""
+    closed: NDArray[np.bool_]
+    """Place p closed or silent in period t: shape (places, T)."""
+    groups: pl.DataFrame
+    """location_id, category -> group, place."""
+    categories: pl.DataFrame
+    """item_id -> category."""
+    gap_is_zero: bool
+    """The source writes no row where nothing was sold."""
+    events: pl.DataFrame
+    """item_id, location_id (either may be *), first_date, last_date."""
+    listing: pl.DataFrame
+    """item_id, location_id (either may be *), from_date, to_date; null = open."""
+    usual_prices: pl.DataFrame
+    """item_id -> usual price over locations and time, number of locations; see `price_anomalies`."""
+
+
+def no_events() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={"item_id": pl.String, "location_id": pl.String, "first_date": pl.Date, "last_date": pl.Date}
+    )
+
+
+def no_listing() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={"item_id": pl.String, "location_id": pl.String, "from_date": pl.Date, "to_date": pl.Date}
+    )
+
+
+def day_totals(sales: pl.LazyFrame, items: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
+    """Units, rows, zero rows and mean delay (days from the end of the period until known) by location, category and day
+    inside the calendar. The one pass over all sales."""
+    known = "known_at" in sales.collect_schema()
+    ended = pl.col("date").cast(pl.Datetime("us", "UTC")) + pl.duration(days=calendar.step)
+    delay = (pl.col("known_at") - ended).dt.total_seconds() / 86_400 if known else pl.lit(None, pl.Float64)
+    return (
+        sales.filter(pl.col("date").is_between(calendar.first_day, calendar.cutoff))
+        .join(categories_of(items).lazy(), on="item_id", how="left")
+        .group_by("location_id", pl.col("category").fill_null(""), "date")
+        .agg(
+            pl.col("units").clip(lower_bound=0).sum(),
+            pl.len().alias("rows"),
+            (pl.col("units") == 0).sum().alias("zeros"),
+            delay.mean().alias("delay"),
+        )
+        .collect(engine="streaming")
+        .sort("location_id", "category", "date")
+    )
+
+
+def categories_of(items: pl.DataFrame) -> pl.DataFrame:
+    """item_id -> category (department where there is none)."""
+    category = (
+        pl.coalesce(pl.col("category"), pl.col("department")) if "department" in items.columns else pl.col("category")
+    )
+    return items.select("item_id", category.fill_null("").alias("category")).unique("item_id", keep="first")
+
+
+def build_context(
+    totals: pl.DataFrame,
+    items: pl.DataFrame,
+    calendar: Calendar,
+    *,
+    openings: pl.DataFrame | None = None,
+    events: pl.DataFrame | None = None,
+    listing: pl.DataFrame | None = None,
+    usual_prices: pl.DataFrame | None = None,
+    half_window: int = 28,
+) -> Context:
+    """Put the small tables together.
+
+    Args:
+        totals: of `day_totals`.
+        openings: location_id, date, open (known by the cutoff).
+        half_window: periods on each side of the running median that says what a group usually sells.
+    """
+    places = totals.select("location_id").unique().sort("location_id").with_row_index("place")
+    by_place, row_counts = (_matrix(totals, places, name, calendar, "place") for name in ("units", "rows"))
+    groups, group_totals = _groups(totals, places, by_place, calendar)
+    rows, zeros = int(totals["rows"].sum()), int(totals["zeros"].sum())
+    return Context(
+        calendar=calendar,
+        totals=group_totals,
+        bases=_running_median(group_totals, half_window),
+        closed=_closed(places, row_counts, openings, calendar),
+        groups=groups,
+        categories=categories_of(items),
+        gap_is_zero=zeros < 0.005 * rows,
+        events=no_events() if events is None else events,
+        listing=no_listing() if listing is None else listing,
+        usual_prices=pl.DataFrame() if usual_prices is None else usual_prices,
+    )
+
+
+def _matrix(frame: pl.DataFrame, index: pl.DataFrame, value: str, calendar: Calendar, name: str) -> NDArray[np.float64]:
+    """Sums of `value` by row of the index and period."""
+    on = [column for column in index.columns if column != name]
+    placed = frame.join(index, on=on).with_columns(calendar.period("date").alias("t"))
+    placed = placed.filter(pl.col("t").is_between(0, calendar.length - 1))
+    matrix = np.zeros((index.height, calendar.length))
+    np.add.at(matrix, (placed[name].to_numpy(), placed["t"].to_numpy()), placed[value].to_numpy())
+    return matrix
+
+
+def _groups(
+    totals: pl.DataFrame, places: pl.DataFrame, by_place: NDArray[np.float64], calendar: Calendar
+) -> tuple[pl.DataFrame, NDArray[np.float64]]:
+    """Groups by location and category; those that sell too little share the group of their whole location."""
+    pairs = totals.select("location_id", "category").unique().sort("location_id", "category").with_row_index("pair")
+    matrix = _matrix(totals, pairs, "units", calendar, "pair")
+    big = matrix[:, -182:].mean(axis=1) >= LEAST_GROUP_UNITS
+    position = np.cumsum(big) - 1 + places.height
+    pairs = pairs.join(places, on="location_id", maintain_order="left").with_columns(
+        big=pl.Series(big, dtype=pl.Boolean), own=pl.Series(position)
+    )
+    group = pl.when("big").then("own").otherwise(pl.col("place").cast(pl.Int64)).alias("group")
+    return pairs.select("location_id", "category", group, pl.col("place").cast(pl.Int64)), np.vstack(
+        [by_place, matrix[big]]
+    )
+
+
+def _running_median(matrix: NDArray[np.float64], half: int) -> NDArray[np.float64]:
+    """Centred running median along the periods."""
+    if not matrix.size:
+        return matrix
+    frame = pl.DataFrame(matrix.T, schema=[str(n) for n in range(matrix.shape[0])], orient="row")
+    # Closed periods (0) say nothing about what is usual.
+    running = pl.all().replace(0.0, None).rolling_median(window_size=2 * half + 1, min_samples=7, center=True)
+    return np.ascontiguousarray(frame.select(running.fill_null(pl.all().median()).fill_null(0.0)).to_numpy().T)
+
+
+def _closed(
+    places: pl.DataFrame, rows: NDArray[np.float64], openings: pl.DataFrame | None, calendar: Calendar
+) -> NDArray[np.bool_]:
+    """Closed by the openings table, or silent: hardly a row where that weekday usually has many."""
+    season = 1 if calendar.frequency == "W" else 7
+    closed = np.zeros(rows.shape, dtype=np.bool_)
+    for weekday in range(season):
+        mine = rows[:, weekday::season]
+        if mine.shape[1]:
+            usual = np.median(mine[:, -26:], axis=1, keepdims=True)
+            closed[:, weekday::season] = (mine < SILENT_SHARE * usual) & (usual >= LEAST_USUAL_ROWS)
+    if openings is not None and openings.height:
+        shut = (
+            openings.filter(~pl.col("open"))
+            .join(places, on="location_id")
+            .with_columns(calendar.period("date").alias("t"))
+        )
+        shut = shut.filter(pl.col("t").is_between(0, calendar.length - 1))
+        closed[shut["place"].to_numpy(), shut["t"].to_numpy()] = True
+    return closed
