@@ -144,9 +144,10 @@ def continuous_demand(distribution: str, **parameters: float) -> ContinuousDeman
     | exponential | mean (or rate) |
     | weibull | shape, scale |
     """
-    given = {PARAMETER_NAMES.get(name, name): float(value) for name, value in parameters.items()}
     if distribution not in CONTINUOUS:
         raise BadParameter.unknown("distribution", distribution, CONTINUOUS)
+    words = PARAMETER_NAMES[distribution]
+    given = {words.get(name, name): float(value) for name, value in parameters.items()}
     return CONTINUOUS[distribution](given)
 
 
@@ -340,21 +341,15 @@ CONTINUOUS: dict[str, Callable[[Mapping[str, float]], ContinuousDemand]] = {
     "exponential": _exponential,
     "weibull": _weibull,
 }
-PARAMETER_NAMES = {
-    "demand_mean": "mean",
-    "demand_sd": "sd",
-    "standard_deviation": "sd",
-    "alpha": "shape",
-    "a": "low",
-    "b": "high",
-    "lower": "low",
-    "upper": "high",
-    "lo": "low",
-    "hi": "high",
-    "min": "low",
-    "max": "high",
-    "beta": "scale",
-    "k": "shape",
-    "theta": "scale",
+MEAN_SD = {"demand_mean": "mean", "demand_sd": "sd", "standard_deviation": "sd", "std": "sd"}
+SHAPE_SCALE = {"a": "shape", "alpha": "shape", "k": "shape", "b": "scale", "beta": "scale", "theta": "scale"}
+PARAMETER_NAMES: dict[str, dict[str, str]] = {
+    "normal": MEAN_SD | {"mu": "mean", "sigma": "sd"},
+    "lognormal": MEAN_SD,
+    "gamma": MEAN_SD | SHAPE_SCALE,
+    "uniform": dict.fromkeys(("a", "lo", "lower", "min"), "low")
+    | dict.fromkeys(("b", "hi", "upper", "max"), "high"),
+    "exponential": {"demand_mean": "mean", "scale": "mean", "lambda": "rate", "mu": "rate"},
+    "weibull": SHAPE_SCALE | {"c": "shape"},
 }
 """Other words for the parameters, as text books and statistics libraries write them."""
