@@ -87,6 +87,8 @@ def plant(
         truth = row[column]
         value = _spoil(kind, types[column], types, generator)
         spoilt = {**row, column: _as(value, row[column], as_text)}
+        if kind == "unknown_item" and "event_id" in row:
+            spoilt["event_id"] = f"{row['event_id']}-X"  # a till line of its own, not a second copy
         bad.append(spoilt)
         written = "" if spoilt[column] is None else str(spoilt[column])
         notes.append((kind, column, written, "" if extra else str(truth), extra))

@@ -55,9 +55,9 @@ class ShopFiles:
     def add(self, table: str, name: str, frame: pl.DataFrame, *, clean: bool = False) -> None:
         """Append rows to a file; `name` is its path below the root, ending in .csv or .parquet.
 
-        No rows, no file: an export without rows tells nobody its columns' types.
+        No rows, no file (an export without rows tells nobody its columns' types); truth (`clean`) is always written.
         """
-        if frame.is_empty():
+        if frame.is_empty() and not clean:
             return
         file = self._open.get(name)
         if file is None:

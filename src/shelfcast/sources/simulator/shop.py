@@ -24,7 +24,7 @@ from shelfcast.sources.simulator.store_run import (
 from shelfcast.sources.simulator.supply import dc_of
 from shelfcast.sources.simulator.world import World, build_world
 
-GENERATOR = 1
+GENERATOR = 2
 """Grows when the same spec gives another shop than before."""
 SMALL_MONTH = 20_000
 """Item-days a month up to which every sales file is CSV; above, closed months are Parquet and the last one CSV."""

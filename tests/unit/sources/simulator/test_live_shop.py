@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
 from shelfcast.domain.errors import BadInput, BadParameter
-from shelfcast.sources.simulator.live_shop import LiveShop
+from shelfcast.sources.simulator.feed_faults import FAULTS, with_fault
+from shelfcast.sources.simulator.live_shop import LiveShop, ShopDay
+from shelfcast.sources.simulator.shop import write_shop
 from shelfcast.sources.simulator.spec import ShopSpec
 
-SPEC = ShopSpec(stores=2, items=20, days=60, future_days=28)
+SPEC = ShopSpec(stores=4, items=20, days=60, future_days=28, dirty_share=0)
 
 
 @pytest.fixture
@@ -85,3 +88,45 @@ def test_wrong_orders_are_refused(live: LiveShop, item: str, destination: str, q
     with pytest.raises(BadInput, match=match):
         live.next_day(pl.DataFrame({"item_id": [item], "destination_id": [destination], "qty": [qty]}))
     assert live.days_left == 28, "nothing happened"
+
+
+@pytest.fixture(scope="module")
+def planning_day() -> ShopDay:
+    """A day on which a promotion is announced."""
+    live = LiveShop(ShopSpec(stores=1, items=60, days=60, future_days=28))
+    while live.days_left:
+        day = live.next_day()
+        if day.promotions.height:
+            return day
+    raise AssertionError("no promotion was announced in four weeks")
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_fault_of_a_feed_changes_the_exports_and_not_the_truth(planning_day: ShopDay, fault: str) -> None:
+    day = planning_day
+    ill = with_fault(day, fault)
+    tables = ("sales", "availability", "stock", "deliveries", "pos_events", "prices", "promotions")
+    changed = [name for name in tables if not getattr(day, name).equals(getattr(ill, name))]
+    assert changed
+    assert ill.truth.equals(day.truth)
+    assert all(getattr(ill, name).schema == getattr(day, name).schema for name in tables)
+
+
+def test_an_unknown_fault_is_refused(live: LiveShop) -> None:
+    with pytest.raises(BadParameter, match="fault 'gremlins' is unknown; known: clock_shift"):
+        with_fault(live.next_day(), "gremlins")
+
+
+def test_the_live_shop_starts_where_its_files_end(tmp_path: Path) -> None:
+    write_shop(SPEC, tmp_path)
+    live = LiveShop(SPEC)
+    stock = pl.read_parquet(tmp_path / "stock.parquet").filter(pl.col("date") == SPEC.last_day)
+    planted = pl.read_csv(tmp_path / "truth" / "planted_errors.csv")
+    assert planted.filter(pl.col("file") == "stock.parquet").is_empty()
+    for place in (*live.stores, *live.centres):
+        steps = dict(zip(place.row, place.terms.steps, strict=True))
+        on_hand = dict(zip(place.row, place.state.on_hand, strict=True))
+        here = stock.filter(pl.col("location_id") == place.location_id)
+        assert here.height > 0
+        for item, units in here.select("item_id", "on_hand").iter_rows():
+            assert round(units * steps[item]) == on_hand[item]

@@ -239,6 +239,16 @@ def test_without_the_extra_rows_and_with_the_true_values_the_files_are_clean(dir
     assert rows == dirty_shop.item_days
 
 
+def test_till_lines_without_repeats_and_unknown_items_add_up_in_a_dirty_shop_too(dirty_shop: SimulatedShop) -> None:
+    lines = pl.concat([read(p) for p in sorted((dirty_shop.directory / "pos_events").iterdir())])
+    assert lines["event_id"].is_duplicated().any()
+    kept = lines.filter(~pl.col("item_id").str.starts_with("XXX")).unique("event_id")
+    key = pl.col("event_id").str.split("-").list.get(1).str.to_date("%Y%m%d")
+    total = kept.with_columns(date=key).group_by(KEYS).agg(pl.col("units").cast(pl.Float64).sum().alias("till"))
+    both = total.join(truth_days(dirty_shop), on=KEYS, how="left")
+    assert (both["till"] - (both["sold"] - both["returned"])).abs().max() < 1e-6
+
+
 def test_future_truth_covers_the_days_after_the_last(clean_shop: SimulatedShop) -> None:
     future = pl.read_parquet(clean_shop.directory / "truth" / "future_demand.parquet")
     last = table(clean_shop, "sales")["date"].max()
