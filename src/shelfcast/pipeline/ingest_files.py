@@ -258,7 +258,7 @@ def expected_rows(file: SourceFile) -> int:
     if file.shape.format == "parquet":
         from pyarrow import parquet
 
-        return int(parquet.ParquetFile(file.path).metadata.num_rows)
+        return int(parquet.read_metadata(file.path).num_rows)
     if file.shape.format != "csv" or file.shape.compression:
         return 0
     with file.path.open("rb") as stream:

@@ -38,8 +38,8 @@ class DateFormat:
     ambiguous: bool = False
 
 
-def infer_format(values: pl.Series) -> DateFormat | None:
-    """The format that reads most of the values; None if none reads half of them.
+def infer_format(values: pl.Series, least: float = 0.5) -> DateFormat | None:
+    """The format that reads most of the values; None if none reads the share `least` of them.
 
     >>> infer_format(pl.Series(["31.12.2023", "01.01.2024"])).format
     '%d.%m.%Y'
@@ -58,7 +58,7 @@ def infer_format(values: pl.Series) -> DateFormat | None:
             break
         read = parse_days(text, format).is_not_null().mean()
         share = float(read or 0.0)  # type: ignore[arg-type]
-        if share > (best.share + 1e-9 if best else 0.5 - 1e-9):
+        if share > (best.share + 1e-9 if best else max(least - 1e-9, 0)):
             best = DateFormat(format, share)
     if best is None:
         return None

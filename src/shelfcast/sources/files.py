@@ -139,13 +139,14 @@ def _rebatched(reader: Any, batch_rows: int) -> Iterator[pl.DataFrame]:
         if rows >= batch_rows:
             yield _joined(waiting)
             waiting, rows = [], 0
-    yield _joined(waiting)
+    if waiting:
+        yield _joined(waiting)
 
 
 def _joined(blocks: list[pa.RecordBatch]) -> pl.DataFrame:
     import pyarrow as pa
 
-    return pl.from_arrow(pa.Table.from_batches(blocks)) if blocks else pl.DataFrame()  # type: ignore[return-value]
+    return pl.from_arrow(pa.Table.from_batches(blocks))  # type: ignore[return-value]
 
 
 def _numbered(frames: Iterator[pl.DataFrame], invalid: list[Any], skipped_lines: int, width: int) -> Iterator[RawBatch]:
@@ -158,7 +159,7 @@ def _numbered(frames: Iterator[pl.DataFrame], invalid: list[Any], skipped_lines:
         if frame.is_empty():
             continue
         places = [row.number - skipped_lines for row in invalid]
-        lines = pl.Series(SOURCE_LINE, range(next_line, next_line + frame.height + len(places)), dtype=pl.Int64)
+        lines = pl.int_range(next_line, next_line + frame.height + len(places), eager=True).alias(SOURCE_LINE)
         if places:
             lines = lines.filter(~lines.is_in(places))
         lines = lines.head(frame.height)
@@ -204,7 +205,8 @@ def _parquet_columns(path: Path) -> list[str]:
     from pyarrow import parquet
 
     try:
-        return clean_names(path.name, list(parquet.ParquetFile(path).schema_arrow.names))
+        with parquet.ParquetFile(path) as file:
+            return clean_names(path.name, list(file.schema_arrow.names))
     except (pa.ArrowInvalid, OSError) as error:
         raise BadFile(f"{path.name} starts like a Parquet file but can't be read: {error}. Export it again.") from error
 
@@ -215,11 +217,12 @@ def _parquet_batches(file: SourceFile, batch_rows: int) -> Iterator[RawBatch]:
 
     line = 1
     try:
-        for batch in parquet.ParquetFile(file.path).iter_batches(batch_size=batch_rows):
-            frame = plain(pl.from_arrow(pa.Table.from_batches([batch])))  # type: ignore[arg-type]
-            numbers = pl.Series(SOURCE_LINE, range(line, line + frame.height), dtype=pl.Int64)
-            line += frame.height
-            yield RawBatch(frame.with_columns(numbers))
+        with parquet.ParquetFile(file.path) as stored:
+            for joined in _rebatched(stored.iter_batches(batch_size=batch_rows), batch_rows):
+                frame = plain(joined)
+                numbers = pl.int_range(line, line + frame.height, eager=True).alias(SOURCE_LINE)
+                line += frame.height
+                yield RawBatch(frame.with_columns(numbers))
     except (pa.ArrowInvalid, OSError) as error:
         raise BadFile(f"{file.name} can't be read to its end: {error}. Export it again.") from error
 
@@ -277,7 +280,7 @@ def _excel_batches(file: SourceFile, batch_rows: int) -> Iterator[RawBatch]:
             continue
         sheet = sheet[:, : len(file.columns)][1:]
         sheet.columns = list(file.columns)
-        numbers = pl.Series(SOURCE_LINE, range(line, line + sheet.height), dtype=pl.Int64)
+        numbers = pl.int_range(line, line + sheet.height, eager=True).alias(SOURCE_LINE)
         line += sheet.height
         sheet = sheet.with_columns(numbers).filter(~pl.all_horizontal(pl.col(file.columns).is_null()))
         for start in range(0, sheet.height, batch_rows):

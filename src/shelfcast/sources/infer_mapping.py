@@ -64,6 +64,9 @@ class Evidence:
     sample: pl.DataFrame
     style: NumberStyle
     formats: dict[str, str] = field(default_factory=dict)
+    """Format of every column that is mostly dates."""
+    rare_formats: dict[str, str] = field(default_factory=dict)
+    """Format of columns of which less than half can be read as dates: enough if the name says date."""
     ambiguous: set[str] = field(default_factory=set)
     numeric: set[str] = field(default_factory=set)
     """Columns that are numbers by their content alone."""
@@ -71,11 +74,12 @@ class Evidence:
     """Columns whose name may say so: at least half of the values are numbers."""
     flags: set[str] = field(default_factory=set)
 
-    def fits(self, source: str, column: Column) -> bool:
-        """Whether the content could be what the column holds; an empty column fits anything."""
+    def fits(self, source: str, column: Column, *, exact: bool) -> bool:
+        """Whether the content could be what the column holds. Where the name is the declared one, it is taken at its
+        word (its bad cells go to the quarantine), and an empty column fits anything."""
         values = self.sample[source]
-        if is_nothing(values).all():
-            return True
+        if exact or is_nothing(values).all():
+            return not values.dtype.is_nested()
         match column.type:
             case Type.REAL | Type.INTEGER:
                 return source in self.partly_numeric
@@ -102,9 +106,9 @@ def gather(sample: pl.DataFrame, style: NumberStyle) -> Evidence:
             evidence.numeric.add(name)
         if (read_flags(values).is_not_null().mean() or 0.0) >= 0.85:  # type: ignore[operator]
             evidence.flags.add(name)
-        found = infer_format(values)
+        found = infer_format(values, least=0.01)
         if found is not None and (values.dtype.is_temporal() or not values.dtype.is_float()):
-            evidence.formats[name] = found.format
+            (evidence.formats if found.share >= 0.5 else evidence.rare_formats)[name] = found.format
             if found.ambiguous:
                 evidence.ambiguous.add(name)
     return evidence
@@ -190,7 +194,7 @@ def _candidates(declared: Table, evidence: Evidence) -> dict[str, tuple[str, flo
             names = (column.name,) if exact else column.aliases
             for alias in names:
                 source = by_name.get(bare(alias))
-                if source is not None and source not in taken and evidence.fits(source, column):
+                if source is not None and source not in taken and evidence.fits(source, column, exact=exact):
                     found[column.name] = (source, 1.0 if exact else 0.9)
                     taken.add(source)
                     break
@@ -264,10 +268,11 @@ def _match(declared: Table, evidence: Evidence, separator: str) -> tuple[Target,
             constants[name] = "all"
             reasons.append(f"No column names the {name.removesuffix('_id')}: all rows are of one, 'all'.")
             sure = min(sure, 0.8)
+    formats = evidence.rare_formats | evidence.formats
     dates = {
-        column.name: evidence.formats[columns[column.name]]
+        column.name: formats[columns[column.name]]
         for column in declared.columns
-        if column.type in (Type.DAY, Type.INSTANT) and evidence.formats.get(columns.get(column.name, ""), "")
+        if column.type in (Type.DAY, Type.INSTANT) and formats.get(columns.get(column.name, ""), "")
     }
     return Target(declared.name, columns, constants, dates, split=split), reasons, sure
 

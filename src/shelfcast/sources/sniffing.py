@@ -54,12 +54,13 @@ def sniff(path: Path, given: FileShape | None = None) -> tuple[FileShape, tuple[
         raise BadFile(f"{path} is a folder. Name its files, for example {path}/*.csv.")
     if path.stat().st_size == 0:
         raise BadFile(f"{path.name} is empty (0 bytes). Export it again; nothing was loaded.")
-    start = path.open("rb").read(16)
+    with path.open("rb") as stream:
+        start = stream.read(16)
     compression = "gzip" if start[:2] == b"\x1f\x8b" else ""
     if start[:4] == b"PAR1":
         return FileShape("parquet"), ()
     if start[:4] == b"PK\x03\x04" or start[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        return _excel(path, given)
+        return _excel(path, given, zipped=start[:2] == b"PK")
     notes: list[str] = []
     parts = _parts(path, compression)
     if not parts[0]:
@@ -255,12 +256,13 @@ def _header_line(text: str, delimiter: str, quote: str) -> int:
     return 0 if (numbers and not wide) or (dates == 1 and len(cells) > 1) else number
 
 
-def _excel(path: Path, given: FileShape) -> tuple[FileShape, tuple[str, ...]]:
+def _excel(path: Path, given: FileShape, *, zipped: bool) -> tuple[FileShape, tuple[str, ...]]:
     import zipfile
 
-    if path.open("rb").read(2) == b"PK":
+    if zipped:
         try:
-            names = zipfile.ZipFile(path).namelist()
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
         except zipfile.BadZipFile as error:
             raise BadFile(f"{path.name} is a damaged Excel or ZIP file: {error}. Export it again.") from error
         if not any(name.startswith("xl/") for name in names):

@@ -1,0 +1,145 @@
+"""Files of all formats are opened by what they hold, and stream with row numbers."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import openpyxl
+import polars as pl
+import pytest
+
+from shelfcast.domain.errors import BadFile
+from shelfcast.sources.batches import SOURCE_LINE
+from shelfcast.sources.files import open_file
+from shelfcast.sources.sniffing import FileShape
+
+ROWS = [("A", "Zürich", "1.5"), ("B", "Genève", "2")]
+
+
+def text(delimiter: str) -> str:
+    return "\n".join(delimiter.join(row) for row in [("item", "store", "qty"), *ROWS]) + "\n"
+
+
+def content(path: Path, shape: FileShape | None = None) -> list[tuple]:
+    frames = [batch.frame for batch in open_file(path, shape).batches()]
+    return pl.concat(frames).drop(SOURCE_LINE).rows()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_delimiter_and_encoding_are_found(tmp_path, delimiter, encoding):
+    path = tmp_path / "sales.csv"
+    path.write_bytes(text(delimiter).encode(encoding))
+    assert open_file(path).columns == ("item", "store", "qty")
+    assert content(path) == ROWS
+
+
+def test_gzip_is_read_as_what_it_holds(tmp_path):
+    path = tmp_path / "sales.csv.gz"
+    path.write_bytes(gzip.compress(text(";").encode()))
+    assert content(path) == ROWS
+
+
+def test_a_text_in_another_alphabet_is_found(tmp_path):
+    path = tmp_path / "items.csv"
+    names = ["Хлеб белый нарезной", "Молоко топлёное", "Сыр российский выдержанный", "Яблоки сезонные красные"] * 5
+    path.write_bytes(("item,name\n" + "".join(f"{n},{name}\n" for n, name in enumerate(names))).encode("cp1251"))
+    assert content(path)[0] == ("0", "Хлеб белый нарезной")
+
+
+def test_lines_above_the_names_are_left_out_and_said_so(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text("Export of Monday\n\nitem;store;date;qty\nA;S;2025-01-01;1\nB;S;2025-01-01;2\n")
+    file = open_file(path)
+    assert (file.columns, file.shape.header_line) == (("item", "store", "date", "qty"), 3)
+    assert [batch.frame[SOURCE_LINE].to_list() for batch in file.batches()] == [[1, 2]]
+    assert "line 3" in file.notes[0]
+
+
+def test_a_file_without_names_gets_numbered_ones(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text("A,S,2025-01-01,1\nB,S,2025-01-01,2\n")
+    file = open_file(path)
+    assert file.columns == ("column_1", "column_2", "column_3", "column_4")
+    assert file.sample().height == 2
+
+
+def test_quotes_hold_delimiters_and_line_breaks(tmp_path):
+    path = tmp_path / "items.csv"
+    path.write_text('item,name\nA,"Bread, ""white""\nsliced"\nB,Milk\n')
+    assert content(path) == [("A", 'Bread, "white"\nsliced'), ("B", "Milk")]
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_row_numbers_count_blank_and_broken_lines(tmp_path, end):
+    path = tmp_path / "sales.csv"
+    path.write_bytes(end.join(["a,b", "1,2", "", "3", "4,5", "6,7,8", "9,10"]).encode())
+    batches = list(open_file(path).batches())
+    assert [line for batch in batches for line in batch.frame[SOURCE_LINE]] == [1, 4, 6]
+    assert [line for batch in batches for line in batch.broken[SOURCE_LINE]] == [3, 5]
+
+
+def test_row_numbers_hold_across_blocks_of_a_large_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("shelfcast.sources.files.BLOCK_BYTES", 4096)
+    path = tmp_path / "sales.csv"
+    path.write_text("n,b\n" + "".join(f"{n},x\n" if n % 97 else f"{n}\n" for n in range(1, 20_001)))
+    seen: list[int] = []
+    for batch in open_file(path).batches(1000):
+        assert batch.frame["n"].cast(pl.Int64).to_list() == batch.frame[SOURCE_LINE].to_list()
+        assert [int(value) for value in batch.broken["value"]] == batch.broken[SOURCE_LINE].to_list()
+        seen += [*batch.frame[SOURCE_LINE], *batch.broken[SOURCE_LINE]]
+    assert sorted(seen) == list(range(1, 20_001))
+
+
+def test_batches_are_bounded_and_a_wide_file_has_smaller_ones(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{n}x" for n in range(100)) + "\n" + (",".join("1" * 100) + "\n") * 500)
+    assert max(batch.frame.height for batch in open_file(path).batches(100)) <= 500
+    assert sum(batch.rows for batch in open_file(path).batches(100)) == 500
+
+
+def test_parquet_keeps_its_types_and_streams(tmp_path):
+    path = tmp_path / "sales.parquet"
+    frame = pl.DataFrame({"item": pl.Series(["A", "B"] * 500, dtype=pl.Categorical), "qty": range(1000)})
+    frame.write_parquet(path, row_group_size=100)
+    batches = list(open_file(path).batches(300))
+    assert [batch.frame.height for batch in batches] == [300, 300, 300, 100]
+    assert batches[1].frame.dtypes == [pl.String, pl.Int64, pl.Int64]
+    assert batches[1].frame[SOURCE_LINE][0] == 301
+
+
+def test_parquet_named_csv_is_read_as_what_it_is(tmp_path):
+    path = tmp_path / "sales.csv"
+    pl.DataFrame({"item": ["A"]}).write_parquet(path)
+    assert content(path) == [("A",)]
+
+
+def workbook(path: Path, sheets: dict[str, list[list]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_excel_mixes_types_in_a_column_without_losing_any(tmp_path):
+    path = workbook(tmp_path / "s.xlsx", {"Sheet": [["invoice", "qty"], [536365, 1], ["C536379", -2.5]]})
+    assert content(path) == [("536365", "1"), ("C536379", "-2.5")]
+
+
+def test_excel_sheets_with_one_header_follow_each_other(tmp_path):
+    sheets = {"notes": [], "2024": [["a", "b"], [1, 2]], "2025": [["a", "b"], [3, 4]], "other": [["x"], [9]]}
+    path = workbook(tmp_path / "s.xlsx", sheets)
+    assert content(path) == [("1", "2"), ("3", "4")]
+    assert content(path, FileShape(sheet="2025")) == [("3", "4")]
+    with pytest.raises(BadFile, match="no sheet 'none'; it has: notes, 2024"):
+        open_file(path, FileShape(sheet="none"))
+
+
+def test_an_excel_header_below_a_title_is_found(tmp_path):
+    path = workbook(tmp_path / "s.xlsx", {"S": [["Sales report"], [], ["item", "store", "qty"], ["A", "S", 1]]})
+    assert content(path) == [("A", "S", "1")]
