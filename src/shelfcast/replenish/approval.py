@@ -23,8 +23,8 @@ LOOK_AT = (
 """Reasons that are exceptions: a line with one of them is never approved by itself."""
 
 
-def usual_order(deliveries: pl.DataFrame, keys: Keys, row: NDArray[np.int64], cycle_mean: Floats) -> Floats:
-    """Mean units of a past delivery of each line's item-location; the demand of a cycle where there is none."""
+def usual_order(deliveries: pl.DataFrame, keys: Keys, row: NDArray[np.int64], window_mean: Floats) -> Floats:
+    """Mean units of a past delivery of each line's item-location; the demand of the window where there is none."""
     known = keys.rows(deliveries["item_id"], deliveries["destination_id"])
     units = deliveries["units"].cast(pl.Float64).fill_null(0.0).to_numpy()
     mine = np.flatnonzero(known >= 0)
@@ -32,7 +32,7 @@ def usual_order(deliveries: pl.DataFrame, keys: Keys, row: NDArray[np.int64], cy
     count = np.bincount(known[mine], minlength=keys.size)
     total = np.bincount(known[mine], units[mine], keys.size)
     mean = np.divide(total, count, out=np.zeros(keys.size), where=count > 0)[row]
-    return np.where(mean > 0.0, mean, cycle_mean)
+    return np.where(mean > 0.0, mean, window_mean)
 
 
 def approve(lines: Columns, parameters: Resolved, usual: Floats, held: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -74,7 +74,7 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
     planned = network.plan_levels(lines, parameters, context, names)
     del lines
     held = decide_across_lines(planned, context, names, positions, valid_limits(inputs.limits, cutoff))
-    usual = approval.usual_order(inputs.deliveries, keys, planned.columns["row"], planned.columns["cycle_mean"])
+    usual = approval.usual_order(inputs.deliveries, keys, planned.columns["row"], planned.columns["window_mean"])
     planned.columns["status_code"] = approval.approve(planned.columns, parameters, usual, held)
     table = frame.to_frame(planned.columns, parameters, planned.demand, names, units, cutoff, settings)
     lonely = _without_stock(planned.columns, names, read)

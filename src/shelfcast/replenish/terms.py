@@ -172,7 +172,8 @@ def source_candidates(sourcing: pl.DataFrame, keys: Keys, cutoff: date) -> tuple
     """Every source each item-location may order from today, and the sorted names of the sources.
 
     The narrowest rows win as a set: a row for the item at the location hides those for the item everywhere, these
-    hide those for the location, and these the general ones. Sorted by row, priority, source.
+    hide those for the location, and these the general ones. No location supplies itself by a `*` row. Sorted by row,
+    priority, source.
     """
     valid = sourcing.filter(
         (pl.col("effective_from").is_null() | (pl.col("effective_from") <= cutoff))
@@ -182,6 +183,7 @@ def source_candidates(sourcing: pl.DataFrame, keys: Keys, cutoff: date) -> tuple
     item = valid["item_id"]
     destination = valid["destination_id"]
     scope = (2 * (item != ALL).cast(pl.Int8) + (destination != ALL).cast(pl.Int8)).to_numpy()
+    own_location = codes_of(valid["source_id"], keys.locations)
     chosen_row = np.empty(0, dtype=np.int64)
     chosen_source = np.empty(0, dtype=np.int64)
     open_rows = np.ones(keys.size, dtype=np.bool_)
@@ -199,6 +201,9 @@ def source_candidates(sourcing: pl.DataFrame, keys: Keys, cutoff: date) -> tuple
         else:
             number, mine = np.zeros(len(rows), dtype=np.int64), np.zeros(keys.size, dtype=np.int64)
         line, source = match(np.where(open_rows, mine, -2), number, rows)
+        if level < 3:  # a source for all destinations is no source of its own
+            other = own_location[source] != keys.location_codes[line]
+            line, source = line[other], source[other]
         chosen_row, chosen_source = np.concatenate([chosen_row, line]), np.concatenate([chosen_source, source])
         open_rows[line] = False
     columns: Columns = {name: floats(valid, name, default)[chosen_source] for name, default in SOURCE_NUMBERS.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -21,6 +21,7 @@ def day(offset: int) -> date:
 
 def table(name: str, *rows: dict[str, Any]) -> pl.DataFrame:
     """Rows of a canonical table, columns left out filled by their defaults."""
+    name = "demand" if name == "history" else name
     return TABLES[name].conform(pl.DataFrame(list(rows), infer_schema_length=None)) if rows else TABLES[name].empty()
 
 
@@ -79,3 +80,9 @@ def open_order(units: float, due: int, item: str = "a", location: str = "S1", **
     """An order of the ERP promised `due` days after the cutoff."""
     order = {"order_id": "PO1", "date": CUTOFF, "source_id": "SUP", "destination_id": location, "item_id": item}
     return {**order, "qty_open": units, "promised_date": day(due), **more}
+
+
+def lock(item: str = "a", location: str = "S1", **more: Any) -> dict[str, Any]:
+    """A planner's lock set the evening before."""
+    set_at = datetime(2026, 3, 5, 18, tzinfo=UTC)
+    return {"item_id": item, "location_id": location, "set_at": set_at, "set_by": "ann", "reason": "a fair", **more}
