@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import resource
 import subprocess
 import sys
@@ -45,7 +44,7 @@ def measure(series: int, periods: int, horizon: int, frequency: str, methods: tu
     warm = learn_facts(demand(slice(0, 200), periods), horizon, rhythm, methods=methods)  # compiles
     forecast_baselines(demand(slice(0, 200), periods), warm)
     started = time.perf_counter()
-    sample = np.concatenate([demand(slice(s, s + 1), periods) for s in range(0, series, max(1, series // 2000))])
+    sample = np.concatenate([demand(slice(s, s + 1), periods).copy() for s in range(0, series, max(1, series // 2000))])
     making = time.perf_counter() - started
     facts = learn_facts(sample, horizon, rhythm, methods=methods)
     learned = time.perf_counter() - started - making
@@ -58,12 +57,13 @@ def measure(series: int, periods: int, horizon: int, frequency: str, methods: tu
         return len(made.mean), float(made.quantiles[:, :, -1].sum()), ready - begin, time.perf_counter() - ready
 
     slices = list(chunks(series, horizon, len(methods)))
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     total, check, made_in, forecast_in = 0, 0.0, 0.0, 0.0
     with ThreadPoolExecutor(threads) as pool:
         for count, value, made, forecast in pool.map(work, slices):
             total, check, made_in, forecast_in = total + count, check + value, made_in + made, forecast_in + forecast
-    wall = time.perf_counter() - begin
+    wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    share = forecast_in / (made_in + forecast_in)
     return {
         "series": total,
         "periods": periods,
@@ -73,8 +73,9 @@ def measure(series: int, periods: int, horizon: int, frequency: str, methods: tu
         "threads": threads,
         "seconds_learning": round(learned, 2),
         "seconds_wall_with_making_data": round(wall, 2),
-        "seconds_forecast": round(wall * forecast_in / (made_in + forecast_in) + learned, 2),
-        "microseconds_per_series": round(1e6 * wall * forecast_in / (made_in + forecast_in) / total, 1),
+        "seconds_forecast": round(wall * share + learned, 2),
+        "microseconds_per_series": round(1e6 * wall * share / total, 1),
+        "cpu_microseconds_per_series": round(1e6 * cpu * share / total, 1),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "checksum": round(check, 3),
     }
@@ -102,10 +103,22 @@ def main() -> None:
         command = [sys.executable, __file__, "--series", str(series), "--methods", ",".join(methods)]
         command += ["--threads", str(arguments.threads)]
         points.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    logs = [(math.log(p["series"]), math.log(p["seconds_forecast"] - p["seconds_learning"])) for p in points]
-    slope = float(np.polyfit([x for x, _ in logs], [y for _, y in logs], 1)[0])
-    keys = ("series", "seconds_learning", "seconds_forecast", "microseconds_per_series", "peak_mb")
-    print(json.dumps({"points": [{k: p[k] for k in keys} for p in points], "slope": round(slope, 3)}, indent=1))
+    keys = (
+        "series", "seconds_learning", "seconds_forecast", "microseconds_per_series", "cpu_microseconds_per_series", "peak_mb"
+    )  # fmt: skip
+    result = {
+        "points": [{key: point[key] for key in keys} for point in points],
+        "slope_wall": slope(points, "microseconds_per_series"),
+        "slope_cpu": slope(points, "cpu_microseconds_per_series"),
+    }
+    print(json.dumps(result, indent=1))
+
+
+def slope(points: list[dict], per_series: str) -> float:
+    """Of log time on log series: 1 = time per series stays the same."""
+    series = np.log([point["series"] for point in points])
+    seconds = np.log([point["series"] * point[per_series] for point in points])
+    return round(float(np.polyfit(series, seconds, 1)[0]), 3)
 
 
 if __name__ == "__main__":

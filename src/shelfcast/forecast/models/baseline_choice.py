@@ -35,7 +35,8 @@ NEAR = 1.15
 SIMPLER = 0.005
 """What a step of complexity must gain: the simpler method wins ties."""
 SAMPLE = 4_000
-_CHUNK_BYTES = 48_000_000
+_CHUNK_BYTES = 12_000_000  # small enough for the processor's cache: larger chunks are slower, not faster
+_SAMPLE_BYTES = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def learn_facts(
         raise BadInput(
             f"history of shape {target.shape} and horizon {horizon}: give at least one series, one period and one step."
         )
-    rows = np.unique(np.linspace(0, max(len(target) - 1, 0), min(len(target), SAMPLE)).astype(int))
+    most = min(len(target), SAMPLE, max(500, _SAMPLE_BYTES // (8 * len(methods) * (ORIGINS + 1) * horizon)))
+    rows = np.unique(np.linspace(0, len(target) - 1, most).astype(int))
     sample = np.asarray(target[rows], dtype=np.float64)
     tried = _Tried.of(sample, horizon, rhythm, tuple(methods))
     relative = np.full((len(SEGMENTS), len(methods)), np.nan)
@@ -202,13 +204,18 @@ class _Tried:
         made = np.stack([method_paths(name, y, [*origins, y.shape[1]], horizon, rhythm) for name in methods])
         ahead = origins[:, None] + np.arange(horizon)
         actual = np.where(ahead < y.shape[1], y[:, np.minimum(ahead, y.shape[1] - 1)], np.nan)
-        errors = np.abs(actual - made[:, :, :-1])
         # the mean is wanted: absolute errors would choose whatever says zero where most periods are zero
-        errors = np.where((segment >= SEGMENTS.index("intermittent"))[:, None, None], errors**2, errors)
-        known = np.isfinite(errors)
-        loss = np.where(known, errors, 0.0).sum(axis=(2, 3)) / np.maximum(known.sum(axis=(2, 3)), 1)
-        usable = known.any(axis=(2, 3)) & np.isfinite(made[:, :, -1]).all(axis=2)
-        loss = np.where(usable, loss, np.nan)
+        sparse = segment >= SEGMENTS.index("intermittent")
+        loss = np.full(made.shape[:2], np.nan)
+        for position in range(len(methods)):
+            error = np.abs(actual - made[position, :, :-1])
+            error[sparse] **= 2
+            known = np.isfinite(error)
+            cells = known.sum(axis=(1, 2))
+            possible = (cells > 0) & np.isfinite(made[position, :, -1]).all(axis=1)
+            mean = np.where(known, error, 0.0).sum(axis=(1, 2)) / np.maximum(cells, 1)
+            loss[position] = np.where(possible, mean, np.nan)
+        usable = np.isfinite(loss)
         common = np.where(usable, loss, 0.0).sum(axis=0) / np.maximum(usable.sum(axis=0), 1)
         relative = np.where(common > 0, loss / np.where(common > 0, common, 1.0), np.where(usable, 1.0, np.nan))
         cells = np.isfinite(actual).sum(axis=(1, 2)) / horizon
