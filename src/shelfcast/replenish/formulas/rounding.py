@@ -99,6 +99,6 @@ def order_after_rules(
         if quantity > room:
             quantity = float(below_room(quantity, room, smallest, pack))
             reasons.append(code)
-            if quantity == 0.0 and smallest > 0.0 and math.floor(max(room, 0.0) / pack + SLACK) > 0:
+            if quantity == 0.0 and smallest > 0.0:
                 reasons.append(f"{code}_blocks_moq")
     return RoundedOrder(quantity, need, position, tuple(reasons))
