@@ -51,7 +51,7 @@ def rules(report: LoadReport) -> dict[str, int]:
 
 
 def test_an_empty_file_is_refused(platform, write):
-    with pytest.raises(BadFile, match="sales.csv is empty"):
+    with pytest.raises(BadFile, match=r"sales\.csv is empty"):
         load(platform, write(""))
 
 

@@ -35,7 +35,14 @@ def test_declared_names_are_certain():
     assert (mapping.targets[0].table, mapping.confidence) == ("sales", 1.0)
 
 
-@pytest.mark.parametrize("names", [("SKU", "Store ID", "Sales_Date", "Qty"), ("Artikel", "Filiale", "Datum", "Menge"), ("item-no", "shop", "day", "sold")])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("SKU", "Store ID", "Sales_Date", "Qty"),
+        ("Artikel", "Filiale", "Datum", "Menge"),
+        ("item-no", "shop", "day", "sold"),
+    ],
+)
 def test_names_people_use_are_known_without_case_spaces_and_dashes(names):
     frame = pl.DataFrame(dict(zip(names, [["A"], ["S"], ["2025-01-01"], ["1"]])))
     target = infer(frame).targets[0]
@@ -70,8 +77,15 @@ def test_without_names_the_content_decides_and_says_it_is_a_guess():
 
 @pytest.mark.parametrize(
     ("stem", "table"),
-    [("sales_2024-05", "sales"), ("Store_Prices", "prices"), ("item_locations", "item_locations"), ("pos_events-2026-01-02", "pos_events"), ("stock", "stock"), ("blob", "")],
-)  # fmt: skip
+    [
+        ("sales_2024-05", "sales"),
+        ("Store_Prices", "prices"),
+        ("item_locations", "item_locations"),
+        ("pos_events-2026-01-02", "pos_events"),
+        ("stock", "stock"),
+        ("blob", ""),
+    ],
+)
 def test_the_file_name_hints_at_the_table(stem, table):
     assert table_hint(stem) == table
 
@@ -95,7 +109,16 @@ def test_the_template_of_every_table_is_mapped_to_it_whole(name):
 
 
 def test_one_file_feeds_sales_prices_availability_and_suggests_the_rest():
-    frame = sample(sku=["A", "A"], store=["S", "S"], day=["2025-01-01", "2025-01-02"], qty=[1, 2], price=[2.5, 2.5], out_of_stock=[0, 1], customers=[10, 12], note=["x", "y"])  # fmt: skip
+    frame = sample(
+        sku=["A", "A"],
+        store=["S", "S"],
+        day=["2025-01-01", "2025-01-02"],
+        qty=[1, 2],
+        price=[2.5, 2.5],
+        out_of_stock=[0, 1],
+        customers=[10, 12],
+        note=["x", "y"],
+    )
     mapping = infer(frame, "sales")
     tables = converted(frame, mapping)
     assert list(tables) == ["sales", "prices", "availability"]
@@ -130,7 +153,12 @@ def test_dates_as_column_names_are_melted_and_empty_cells_are_no_rows():
     )
     mapping = infer(frame)
     rows = converted(frame, mapping)["sales"].sort("item_id", "date")
-    assert rows.rows() == [("A", "S", date(2025, 1, 1), 1.0), ("A", "S", date(2025, 1, 3), 0.0), ("B", "S", date(2025, 1, 2), 4.0), ("B", "S", date(2025, 1, 3), 5.0)]  # fmt: skip
+    assert rows.rows() == [
+        ("A", "S", date(2025, 1, 1), 1.0),
+        ("A", "S", date(2025, 1, 3), 0.0),
+        ("B", "S", date(2025, 1, 2), 4.0),
+        ("B", "S", date(2025, 1, 3), 5.0),
+    ]
 
 
 def test_numbered_periods_need_their_first_day():
@@ -170,10 +198,13 @@ def test_a_mapping_written_and_read_is_the_same():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("targets: [", "isn't a mapping file"), ("a: 1", "must have a list `targets`"), ("targets: [{columns: {}}]", "needs a `table`"),
-        ("targets: [{table: sales, colums: {}}]", "'colums' is unknown here; known: columns"), ("targets: []\nfoo: 1", "'foo' is unknown"),
+        ("targets: [", "isn't a mapping file"),
+        ("a: 1", "must have a list `targets`"),
+        ("targets: [{columns: {}}]", "needs a `table`"),
+        ("targets: [{table: sales, colums: {}}]", "'colums' is unknown here; known: columns"),
+        ("targets: []\nfoo: 1", "'foo' is unknown"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_mapping_file_says_what_is_wrong(text, complaint):
     with pytest.raises(BadMapping, match=complaint):
         from_yaml(text, "my.yaml")
@@ -182,10 +213,12 @@ def test_a_broken_mapping_file_says_what_is_wrong(text, complaint):
 @pytest.mark.parametrize(
     ("target", "complaint"),
     [
-        ("{table: sails}", "'sails' can't be loaded; known: locations"), ("{table: sales, columns: {item_id: nope}}", "'nope' isn't in the file; it has: a, b"),
-        ("{table: sales, columns: {itm: a}}", "has no column 'itm'"), ("{table: sales, columns: {item_id: a}}", "needs date, location_id, units"),
+        ("{table: sails}", "'sails' can't be loaded; known: locations"),
+        ("{table: sales, columns: {item_id: nope}}", "'nope' isn't in the file; it has: a, b"),
+        ("{table: sales, columns: {itm: a}}", "has no column 'itm'"),
+        ("{table: sales, columns: {item_id: a}}", "needs date, location_id, units"),
     ],
-)  # fmt: skip
+)
 def test_a_mapping_that_does_not_fit_the_file_says_why(target, complaint):
     with pytest.raises(BadMapping, match=complaint):
         from_yaml(f"targets: [{target}]", "my.yaml").check(["a", "b"], "file.csv")
@@ -213,5 +246,5 @@ def test_every_loadable_table_can_be_inferred_from_its_name_alone_or_says_what_i
     frame = sample(zzz=["x"])
     for name in TABLES:
         if TABLES[name].loadable:
-            with pytest.raises(BadMapping, match="needs|fit no table"):
+            with pytest.raises(BadMapping, match=r"needs|fit no table"):
                 infer(frame, name, table=name)

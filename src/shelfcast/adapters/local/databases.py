@@ -103,7 +103,8 @@ def _postgresql(url: str, query: Query, batch_rows: int) -> Iterator[pl.DataFram
             columns = [_postgresql_column(one) for one in cursor.fetch_record_batch().schema]
             cursor.execute(statement(query, '"', columns))
             reader = cursor.fetch_record_batch()
-            yield from _rebatched((pl.DataFrame(pl.from_arrow(batch)) for batch in reader), batch_rows)
+            empty = pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
+            yield from _rebatched((pl.DataFrame(pl.from_arrow(batch)) for batch in reader), batch_rows, empty)
         except Error as error:
             raise _refused(url, error) from error
 
@@ -122,23 +123,19 @@ def _postgresql_column(field: Any) -> str:
     return name
 
 
-def _rebatched(frames: Iterator[pl.DataFrame], batch_rows: int) -> Iterator[pl.DataFrame]:
-    """Small batches of a driver joined to the size asked for."""
+def _rebatched(frames: Iterator[pl.DataFrame], batch_rows: int, empty: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Small batches of a driver joined to the size asked for; `empty` where there are no rows."""
     waiting: list[pl.DataFrame] = []
-    rows = 0
-    empty: pl.DataFrame | None = None
+    rows = came = 0
     for frame in frames:
-        empty = frame.clear()
-        if frame.height:
-            waiting.append(frame)
-            rows += frame.height
+        waiting.append(frame)
+        rows += frame.height
+        came += frame.height
         if rows >= batch_rows:
             yield pl.concat(waiting)
             waiting, rows = [], 0
-    if waiting:
-        yield pl.concat(waiting)
-    elif empty is not None and empty.width:
-        yield empty
+    if rows or not came:
+        yield pl.concat([empty, *waiting])
 
 
 # SQLite
