@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from shelfcast.domain.errors import BadParameter
 from shelfcast.replenish.reference_cases import FAMILIES, answer, differences
 
 FILE = Path(os.environ.get("SHELFCAST_REPLENISHMENT_CASES") or Path(__file__).with_name("replenishment_cases.json"))
@@ -32,3 +33,36 @@ def test_a_wrong_expectation_is_reported_with_both_values() -> None:
     wrong = {**case, "expected": {"cost": 1.0}, "tolerance": {"cost": {"rel": 0.01}}}
     found = answer("eoq", case["inputs"])["cost"]
     assert differences(wrong) == [f"cost is {found!r}; expected 1.0 within {{'rel': 0.01}}"]
+
+
+@pytest.mark.parametrize(
+    ("family", "inputs", "words"),
+    [
+        ("eoq", {"x": 1}, "don't fit the family 'eoq'"),
+        ("sim_policy", {"demand": [1]}, "lack 'order_up_to_level'"),
+        ("unheard_of", {}, "family 'unheard_of' is unknown"),
+    ],
+)
+def test_inputs_a_family_does_not_have_are_refused_by_name(family: str, inputs: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadParameter, match=words):
+        answer(family, inputs)
+
+
+def test_inputs_may_take_their_other_written_forms() -> None:
+    costs = {"holding_cost": 1, "stockout_cost": 4}
+    by_list = answer("newsvendor_discrete", {**costs, "demand_pmf": [0.25, 0.5, 0.25]})
+    assert by_list == answer("newsvendor_discrete", {**costs, "demand_pmf": {"0": 0.25, "1": 0.5, "2": 0.25}})
+    system = {"stockout_cost": 30, "demand_mean": 5, "demand_standard_deviation": 1, "num_nodes": 2}
+    by_list = answer("serial_echelon_base_stock", {**system, "echelon_holding_cost": [3, 2], "lead_time": 1})
+    by_node = {**system, "echelon_holding_cost": {"1": 3, "2": 2}, "lead_time": {"1": 1, "2": 1}}
+    assert by_list == answer("serial_echelon_base_stock", by_node)
+
+
+def test_lost_sales_and_reorder_points_are_played_too() -> None:
+    shop = {"demand": [3, 4, 5, 2, 8], "lead_time_days": 2, "order_up_to_level": 15, "initial_on_hand": 10}
+    costs = {"holding_cost": 0.1, "stockout_cost": 1}
+    lost = answer("sim_policy", {**shop, **costs, "reorder_point": 6, "unmet_demand": "lost"})
+    waits = answer("sim_policy", {**shop, **costs, "reorder_point": 6, "unmet_demand": "backorder"})
+    # Day 2 asks 5 of 3 left; the 12 ordered on day 1 come on day 3.
+    assert (lost["lost_sales"], waits["lost_sales"]) == (2, 0)
+    assert lost["ending_net_inventory"] == waits["ending_net_inventory"] + 2

@@ -49,6 +49,8 @@ def answer(family: str, inputs: Mapping[str, Any]) -> Answers:
         raise BadParameter.unknown("family", family, FAMILIES)
     try:
         return FAMILIES[family](dict(inputs))
+    except KeyError as error:
+        raise BadParameter(f"inputs {sorted(inputs)} lack {error} for the family {family!r}.") from error
     except TypeError as error:
         raise BadParameter(f"inputs {sorted(inputs)} don't fit the family {family!r}: {error}.") from error
 

@@ -347,8 +347,7 @@ PARAMETER_NAMES: dict[str, dict[str, str]] = {
     "normal": MEAN_SD | {"mu": "mean", "sigma": "sd"},
     "lognormal": MEAN_SD,
     "gamma": MEAN_SD | SHAPE_SCALE,
-    "uniform": dict.fromkeys(("a", "lo", "lower", "min"), "low")
-    | dict.fromkeys(("b", "hi", "upper", "max"), "high"),
+    "uniform": dict.fromkeys(("a", "lo", "lower", "min"), "low") | dict.fromkeys(("b", "hi", "upper", "max"), "high"),
     "exponential": {"demand_mean": "mean", "scale": "mean", "lambda": "rate", "mu": "rate"},
     "weibull": SHAPE_SCALE | {"c": "shape"},
 }
