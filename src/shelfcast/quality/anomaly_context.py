@@ -22,6 +22,9 @@ SILENT_SHARE = 0.2
 """A location with less than this share of its usual rows on such a day counts as silent: its extract is broken."""
 LEAST_USUAL_ROWS = 5.0
 """Locations with fewer rows a day than this are never called silent: nothing sold is likely there."""
+CUT = 0.93
+"""Share of the usual price under which a price is a cut that explains higher sales."""
+LONGEST_EVENT_DAYS = 42
 KEY = ["item_id", "location_id"]
 
 
@@ -210,3 +213,41 @@ def _closed(
         shut = shut.filter(pl.col("t").is_between(0, calendar.length - 1))
         closed[shut["place"].to_numpy(), shut["t"].to_numpy()] = True
     return closed
+
+
+def spans_of(promotions: pl.DataFrame) -> pl.DataFrame:
+    """Promotions as events. A promotion of many weeks is the usual state, not an event, and is left out."""
+    days = (pl.col("last_date") - pl.col("first_date")).dt.total_days()
+    return promotions.filter(days <= LONGEST_EVENT_DAYS).select(no_events().columns)
+
+
+def price_cuts(prices: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
+    """Spans in which the price was clearly below the series' usual (or regular) one, as events."""
+    if prices.is_empty():
+        return no_events()
+    rows = prices.select(*KEY, "valid_from", "valid_to", "price", "regular_price").sort(*KEY, "valid_from")
+    until = pl.min_horizontal(
+        pl.col("valid_to"), pl.col("valid_from").shift(-1).over(KEY).dt.offset_by("-1d"), pl.lit(calendar.cutoff)
+    )
+    usual = pl.coalesce("regular_price", pl.col("price").median().over(KEY))
+    cut = rows.with_columns(until.alias("last_date"), (pl.col("price") < CUT * usual).alias("cut")).filter("cut")
+    days = (pl.col("last_date") - pl.col("valid_from")).dt.total_days()
+    return cut.filter(days.is_between(0, LONGEST_EVENT_DAYS)).select(
+        *KEY, pl.col("valid_from").alias("first_date"), "last_date"
+    )
+
+
+def listing_of(items: pl.DataFrame, item_locations: pl.DataFrame, calendar: Calendar, recent: int) -> pl.DataFrame:
+    """From when to when items are sold, as items and their terms at locations say. Ended without a date: not lately."""
+    everywhere = items.filter(pl.any_horizontal(pl.col("launch_date", "end_date").is_not_null())).select(
+        "item_id",
+        pl.lit(ALL).alias("location_id"),
+        pl.col("launch_date").alias("from_date"),
+        pl.col("end_date").alias("to_date"),
+    )
+    gone = pl.col("status").is_in(["discontinued", "blocked"])
+    before = calendar.cutoff - timedelta(days=calendar.step * (recent + 1))
+    to_date = pl.coalesce("end_date", pl.when(gone).then(pl.lit(before)))
+    here = item_locations.select(*KEY, pl.col("start_date").alias("from_date"), to_date.alias("to_date"))
+    said = here.filter(pl.any_horizontal(pl.col("from_date", "to_date").is_not_null()))
+    return pl.concat([everywhere, said])
