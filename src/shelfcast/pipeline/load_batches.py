@@ -28,6 +28,7 @@ from shelfcast.pipeline.load_merge import Checked, merge_together
 from shelfcast.pipeline.load_report import LoadReport, Tally
 from shelfcast.pipeline.spill import Spill, by_month, groups
 from shelfcast.ports.platform import Platform
+from shelfcast.quality.rule_book import RULES
 from shelfcast.quality.rules import check_rows
 from shelfcast.sources.batches import FAULT_SCHEMA, SOURCE_LINE, CanonicalBatch
 from shelfcast.sources.folding import fold_prices
@@ -216,17 +217,23 @@ class _Load:
     def refusal(self, max_bad_share: float) -> str:
         """The sentence why the load is refused, or empty."""
         for tally in self.tallies.values():
-            if tally.quarantined < FEWEST_ROWS_TO_REFUSE or tally.quarantined <= max_bad_share * tally.rows_in:
+            # A row that only says again what another says is no sign of a wrong mapping.
+            bad = tally.quarantined - sum(one.rows for one in tally.reasons.values() if _harmless(one.rule))
+            if bad < FEWEST_ROWS_TO_REFUSE or bad <= max_bad_share * tally.rows_in:
                 continue
-            worst = sorted(tally.reasons.values(), key=lambda one: -one.rows)[:3]
+            worst = sorted(tally.reasons.values(), key=lambda one: (_harmless(one.rule), -one.rows))[:3]
             reasons = "; ".join(f"{one.rows:,} x {one.rule}: {one.example}" for one in worst)
             return (
-                f"{self.source}: {tally.quarantined:,} of {tally.rows_in:,} rows for table {tally.table} can't be used "
-                f"({tally.quarantined / tally.rows_in:.0%}; allowed {max_bad_share:.0%}), so nothing was loaded. {reasons} "
+                f"{self.source}: {bad:,} of {tally.rows_in:,} rows for table {tally.table} can't be used "
+                f"({bad / tally.rows_in:.0%}; allowed {max_bad_share:.0%}), so nothing was loaded. {reasons} "
                 "The file is kept and every row with its reason is in the quarantine table. Mend the file or its mapping "
                 "and load it again, or allow more with max_bad_share."
             )
         return ""
+
+
+def _harmless(rule: str) -> bool:
+    return rule in RULES and RULES[rule].severity == "info"
 
 
 def _remarks(frame: pl.DataFrame, table: Table, tally: Tally) -> None:
