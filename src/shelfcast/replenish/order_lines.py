@@ -77,20 +77,21 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
     usual = approval.usual_order(inputs.deliveries, keys, planned.columns["row"], planned.columns["window_mean"])
     planned.columns["status_code"] = approval.approve(planned.columns, parameters, usual, held)
     table = frame.to_frame(planned.columns, parameters, planned.demand, names, units, cutoff, settings)
-    lonely = _without_stock(planned.columns, names, read)
+    told = {name: planned.columns[name] for name in report.NEEDED}
+    del planned  # the table holds it all now
+    lonely = _without_stock(told, names, read)
     if lonely.height:
-        table = pl.concat([table, frame.bare_lines(lonely, cutoff, settings)]).sort(
-            "item_id", "location_id", "source_id"
-        )
+        bare = frame.bare_lines(lonely, cutoff, settings)
+        table = pl.concat([table, bare]).sort("item_id", "location_id", "source_id")
     found = [
-        *exceptions.from_reasons(planned.columns, keys),
-        *report.more_exceptions(planned.columns, context, history, read, lonely, checked),
+        *exceptions.from_reasons(told, keys),
+        *report.more_exceptions(told, context, history, read, lonely, checked),
     ]
     return Proposal(
         table,
         exceptions.to_table(found, cutoff, settings),
-        report.quarantine(checked, read, cutoff),
-        report.counts(checked, table, lonely, read, keys),
+        report.quarantine(checked, read),
+        report.counts(checked, told, lonely, read, keys),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,13 @@ from shelfcast.replenish.keys import Keys
 from shelfcast.replenish.plan_lines import Context
 from shelfcast.replenish.terms import Columns
 from shelfcast.replenish.validation import QUARANTINE_SCHEMA, Checked
+
+NEEDED = (
+    "row", "source", "reasons", "quantity", "unit_cost", "unit_price", "expected_lost_with", "stock_age_days", "on_hand",
+    "on_order_in_window", "on_order_later", "window_mean", "order_up_to", "inventory_position", "delivery_day",
+    "next_delivery_day", "step_fair_share", "step_budget", "step_capacity",
+)  # fmt: skip
+"""Columns the exceptions and counts need."""
 
 
 def more_exceptions(
@@ -72,9 +78,8 @@ def more_exceptions(
     return found
 
 
-def quarantine(checked: Checked, read: DemandRead, cutoff: date) -> pl.DataFrame:
+def quarantine(checked: Checked, read: DemandRead) -> pl.DataFrame:
     """Every row set aside: table, row number (from 1; null for forecasts, which are streamed), key, column, value, rule."""
-    del cutoff
     forecasts = read.broken.select(
         pl.lit("forecasts").alias("table"), pl.lit(None, dtype=pl.Int64).alias("row_number"), "item_id", "location_id",
         pl.lit("quantiles").alias("column"), pl.format("day {}", pl.col("day") + 1).alias("value"), "rule",
@@ -84,14 +89,13 @@ def quarantine(checked: Checked, read: DemandRead, cutoff: date) -> pl.DataFrame
     )
 
 
-def counts(checked: Checked, table: pl.DataFrame, lonely: pl.DataFrame, read: DemandRead, keys: Keys) -> dict[str, Any]:
+def counts(checked: Checked, lines: Columns, lonely: pl.DataFrame, read: DemandRead, keys: Keys) -> dict[str, Any]:
     """Counts by which anyone can check that nothing was dropped:
 
     - stock_rows_in = stock_rows_planned + stock_rows_quarantined
     - item_locations = with_order + without_order
     """
-    by_pair = table.group_by("item_id", "location_id").agg(pl.col("qty").sum())
-    ordered = by_pair.filter(pl.col("qty") > 0).height
+    ordered = int((np.bincount(lines["row"], lines["quantity"], keys.size) > 0.0).sum())
     quarantined = dict(checked.quarantine.group_by("table").len().sort("table").iter_rows())
     return {
         "rows_in": {**checked.rows_in, "forecasts": read.rows},
@@ -101,7 +105,7 @@ def counts(checked: Checked, table: pl.DataFrame, lonely: pl.DataFrame, read: De
         "stock_rows_quarantined": quarantined.get("stock", 0),
         "item_locations": keys.size + lonely.height,
         "with_order": ordered,
-        "without_order": by_pair.height - ordered,
-        "lines": table.height,
-        "value": float(table["value"].fill_null(0.0).sort().sum()),
+        "without_order": keys.size - ordered + lonely.height,
+        "lines": len(lines["row"]) + lonely.height,
+        "value": float(np.nan_to_num(lines["quantity"] * lines["unit_cost"]).sum()),
     }
