@@ -87,6 +87,7 @@ def make_promotions(
     """
     countries = sorted({store.city.country for store in stores})
     seasons = _festival_seasons(countries, spec)
+    lived_on = {c.name: {f.name for f in FESTIVALS if f.lifts.get(c.name, 0) >= 0.4} for c in CATEGORIES}
     weekday_0 = spec.first_day.weekday()
     rows: list[tuple[int, int, int, int, float, float, str, str]] = []
     for i in range(items.count):
@@ -95,10 +96,7 @@ def make_promotions(
         taken = np.zeros(spec.span, dtype=bool)
         planned: list[tuple[int, int, str, str]] = []
         for name, day, lead, where in seasons:
-            if (
-                any(f.name == name and f.lifts.get(kind.name, 0) >= 0.4 for f in FESTIVALS)
-                and generator.random() < 0.45
-            ):
+            if name in lived_on[kind.name] and generator.random() < 0.45:
                 planned.append((day - lead, day, where, name))
         start = int(generator.exponential(RHYTHM * kind.promotion_gap))
         while start < spec.span:
