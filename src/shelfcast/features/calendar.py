@@ -63,11 +63,11 @@ def easter(year: int) -> np.datetime64:
     return np.datetime64(f"{year:04d}-{month:02d}-{day + 1:02d}")
 
 
-def _days(periods: Days) -> NDArray[np.int64]:
+def _days(periods: NDArray) -> NDArray[np.int64]:
     return periods.astype("datetime64[D]").astype(np.int64)
 
 
-def _years(periods: Days) -> NDArray[np.int64]:
+def _years(periods: NDArray) -> NDArray[np.int64]:
     return periods.astype("datetime64[Y]").astype(np.int64) + 1970
 
 
@@ -94,9 +94,10 @@ def year_ago(periods: Days, frequency: str) -> NDArray[np.int32]:
     by_weekday = np.maximum(np.arange(count) - length, -1).astype(np.int32)
     if frequency == "M":
         return np.stack([by_weekday] * 3)
-    days, months = _days(periods), periods.astype("datetime64[M]")
+    days = _days(periods)
+    months: NDArray = periods.astype("datetime64[M]")
     day_of_month = days - _days(months)
-    before = months - np.timedelta64(12, "M")
+    before: NDArray = months - np.timedelta64(12, "M")
     month_days = _days(before + np.timedelta64(1, "M")) - _days(before)
     by_date = _index(days, _days(before) + np.minimum(day_of_month, month_days - 1), count)
     distance, years = easter_distance(periods), _years(periods)
@@ -113,7 +114,9 @@ def calendar_of(periods: Days, frequency: str) -> Calendar:
     [0, 1, 2, 3, 4, 5, 6]
     """
     year_length(frequency)
-    days, months, years = _days(periods), periods.astype("datetime64[M]"), periods.astype("datetime64[Y]")
+    days = _days(periods)
+    months: NDArray = periods.astype("datetime64[M]")
+    years: NDArray = periods.astype("datetime64[Y]")
     month = (months - years.astype("datetime64[M]")).astype(np.int64)
     day_of_month = days - _days(months)
     month_days = _days(months + np.timedelta64(1, "M")) - _days(months)

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
 """What a series' own past says, at a cutoff: its level, its local regression, its profile, the same season last year.
 
 The local regression is a ridge regression of one series on level, weekday and known covariates, with weights that
@@ -23,7 +24,7 @@ OWN_RIDGE = 12.0
 
 
 @njit(cache=True, parallel=True)
-def levels(value, first, last, cutoffs, year, mode, level_floor):  # type: ignore[no-untyped-def]
+def levels(value, first, last, cutoffs, year, mode, level_floor):
     """Location and scale by which a series is brought to a common size at each cutoff: (S, C) twice.
 
     mode 0 (log): mean log of the last year, 1. mode 1 (ratio): 0, mean of the last year. mode 2 (signed): mean of the
@@ -61,7 +62,7 @@ def levels(value, first, last, cutoffs, year, mode, level_floor):  # type: ignor
 
 
 @njit(cache=True, inline="always")
-def _fill(x, s, d, phase, weekdays, values, rows, interacting):  # type: ignore[no-untyped-def]
+def _fill(x, s, d, phase, weekdays, values, rows, interacting):
     """Design row of series s on period d: level, weekday, covariates, weekday by interacting covariates."""
     x[:] = 0.0
     x[0] = 1.0
@@ -76,7 +77,7 @@ def _fill(x, s, d, phase, weekdays, values, rows, interacting):  # type: ignore[
 
 
 @njit(cache=True, inline="always")
-def predict(beta, s, d, phase, weekdays, values, rows, interacting):  # type: ignore[no-untyped-def]
+def predict(beta, s, d, phase, weekdays, values, rows, interacting):
     """Product of the design row with coefficients."""
     total = beta[0]
     if weekdays > 0:
@@ -91,7 +92,7 @@ def predict(beta, s, d, phase, weekdays, values, rows, interacting):  # type: ig
 
 
 @njit(cache=True, inline="always")
-def _absorb(A, b, x, y, fade):  # type: ignore[no-untyped-def]
+def _absorb(A, b, x, y, fade):
     p = len(x)
     for i in range(p):
         for j in range(i + 1):
@@ -105,7 +106,7 @@ def _absorb(A, b, x, y, fade):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, parallel=True)
-def pooled_sums(value, first, last, loc, scale, cutoffs, fade, phase, weekdays, values, rows, interacting):  # type: ignore[no-untyped-def]
+def pooled_sums(value, first, last, loc, scale, cutoffs, fade, phase, weekdays, values, rows, interacting):
     """Normal equations of all series together at each cutoff, each series with the same weight: (C, p, p + 1)."""
     count = value.shape[0]
     p = 1 + weekdays + rows.shape[1] + weekdays * len(interacting)
@@ -145,13 +146,14 @@ def pooled_coefficients(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     ridge = np.eye(p) * POOL_RIDGE
     ridge[0, 0] = 1e-6
     normal = full / weight[:, None, None] + ridge[None]
-    return np.linalg.solve(normal, (sums[:, :, p] / weight[:, None])[:, :, None])[:, :, 0]
+    solved = np.linalg.solve(normal, (sums[:, :, p] / weight[:, None])[:, :, None])
+    return np.asarray(solved[:, :, 0], dtype=np.float64)
 
 
 @njit(cache=True, parallel=True)
 def local_coefficients(
     value, first, last, loc, scale, cutoffs, fade, pooled, phase, weekdays, values, rows, interacting
-):  # type: ignore[no-untyped-def]
+):
     """Coefficients of each series at each cutoff, on the series' common size: (S, C, p)."""
     count = value.shape[0]
     p = pooled.shape[1]
@@ -191,7 +193,7 @@ def local_coefficients(
 @njit(cache=True, parallel=True)
 def group_residuals(
     value, first, last, loc, scale, cutoffs, beta, group, group_count, depth, phase, weekdays, values, rows, interacting
-):  # type: ignore[no-untyped-def]
+):
     """Sum and number of residuals of each group's series on the `depth` periods up to each cutoff: (C, groups, depth) twice."""
     sums = np.zeros((len(cutoffs), group_count, depth))
     counts = np.zeros((len(cutoffs), group_count, depth))
@@ -209,7 +211,7 @@ def group_residuals(
 
 
 @njit(cache=True, inline="always")
-def _mean(total, number, low, high):  # type: ignore[no-untyped-def]
+def _mean(total, number, low, high):
     """Mean over positions low..high of running sums; NaN when nothing was seen."""
     low = max(low, 0)
     high = min(high, len(total) - 2)
@@ -220,7 +222,7 @@ def _mean(total, number, low, high):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _back(index, ago, c):  # type: ignore[no-untyped-def]
+def _back(index, ago, c):
     """Follow the year-ago index until it's in the past; also how many years that took."""
     years = 0
     while index > c and index >= 0:
@@ -234,7 +236,7 @@ def history_rows(
     out, pair_series, pair_cutoff, pair_start, step, cutoffs, value, first, last, loc, scale, beta,
     group, group_total, group_number, depth, ago, year, base, near, far, spans, combination,
     phase, weekdays, values, rows, interacting,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Fill `out` (rows, features) for each (series, cutoff) pair and its steps. Column order: `history_names`.
 
     pair_start: first row of each pair, one more at the end. step: periods ahead of each row. group_total, group_number:
@@ -355,7 +357,7 @@ def history_rows(
 
 
 @njit(cache=True, inline="always")
-def _spread(total, number, square, low, high):  # type: ignore[no-untyped-def]
+def _spread(total, number, square, low, high):
     """Standard deviation over positions low..high of running sums."""
     low = max(low, 0)
     n = number[high + 1] - number[low]

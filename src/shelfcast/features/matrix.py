@@ -42,6 +42,11 @@ SPANS = {
 }
 
 
+EFFECT_REACH = {"D": 10, "W": 4, "M": 0}
+"""Periods around one that say what would have been usual on it; 0: effects of periods aren't carried over."""
+EFFECT = "odd day last year"
+
+
 def depth_of(frequency: str) -> int:
     """Periods of history the rows of a cutoff look at."""
     spans = SPANS[frequency]
@@ -58,6 +63,10 @@ class Context:
     group_total: NDArray[np.float64]
     """(C, groups, depth + 1) running sums of the mean residual of each group's series, period by period."""
     group_number: NDArray[np.float64]
+    common: NDArray[np.float64]
+    """(C, depth) mean residual of all series on each period; on a period few were open, that of open neighbours."""
+    doubt: NDArray[np.float64]
+    """(C,) size under which a movement of all series is taken for noise."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,9 @@ def fit_local(frame: Frame, cutoffs: NDArray[np.int64], pooled: NDArray[np.float
 def build_context(frames: Callable[[], Iterable[Frame]], cutoffs: NDArray[np.int64]) -> Context:
     """Go twice over the partitions of a panel and add up what needs all series. `frames` gives them anew each time."""
     sums: NDArray[np.float64] | None = None
+    frequency = "D"
     for frame in frames():
+        frequency = frame.recipe.frequency
         loc, scale = _levels(frame, cutoffs)
         part = history.pooled_sums(
             frame.value, frame.first, frame.last, loc, scale, cutoffs, _fade(frame), *_linear_arguments(frame)
@@ -114,12 +125,96 @@ def build_context(frames: Callable[[], Iterable[Frame]], cutoffs: NDArray[np.int
     assert total is not None and number is not None
     mean = np.where(number > 0, total / np.maximum(number, 1), 0.0)
     zero = np.zeros((*mean.shape[:2], 1))
+    reach = EFFECT_REACH[frequency]
+    movements = [common_movement(mean[k, 0], number[k, 0], reach) for k in range(len(cutoffs))]
     return Context(
         cutoffs,
         pooled,
         np.concatenate([zero, np.cumsum(mean, axis=2)], axis=2),
         np.concatenate([zero, np.cumsum(number > 0, axis=2)], axis=2),
+        np.stack([one[0] for one in movements]),
+        np.array([one[1] for one in movements]),
     )
+
+
+def common_movement(
+    mean: NDArray[np.float64], number: NDArray[np.float64], reach: int
+) -> tuple[NDArray[np.float64], float]:
+    """Mean residual of all series by period, and the size under which it counts as noise.
+
+    The noise is 4 median distances from the median of the periods within `reach`. NaN where nothing is known.
+    """
+    common = np.full(len(mean), np.nan)
+    usual = np.median(number[number > 0]) if (number > 0).any() else 0.0
+    open_ = np.flatnonzero((number > 0) & (number >= 0.3 * usual))
+    if reach == 0 or len(open_) < 4 * reach:
+        return common, 1.0
+    values = mean[open_]
+    low, high = np.searchsorted(open_, open_ - reach), np.searchsorted(open_, open_ + reach, side="right")
+    around = np.array([np.median(values[a:b]) for a, b in zip(low, high, strict=True)])
+    index = np.arange(open_[0], open_[-1] + 1)
+    common[index] = np.interp(index, open_, values)
+    return common, max(4.0 * float(np.median(np.abs(values - around))), 1e-9)
+
+
+def shrink(movement: NDArray[np.float64], doubt: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Noise becomes nothing and a Christmas stays: m^3 / (m^2 + doubt^2)."""
+    return movement**3 / (movement**2 + doubt**2)
+
+
+def _moved(
+    frame: Frame,
+    context: Context,
+    number: NDArray[np.int64],
+    now: NDArray[np.int64],
+    index: NDArray[np.int64],
+    until: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Shrunk movement of all series from the level before `now` to the period `index`; NaN unless known by `until`."""
+    depth, base = depth_of(frame.recipe.frequency), SPANS[frame.recipe.frequency].base
+    origin = context.cutoffs[number] - depth + 1
+    total, seen = context.group_total[number, 0], context.group_number[number, 0]
+    row = np.arange(len(number))
+    high = np.clip(now - origin + 1, 0, depth)
+    low = np.clip(now - origin + 1 - base, 0, depth)
+    count = seen[row, high] - seen[row, low]
+    level = (total[row, high] - total[row, low]) / np.where(count > 0, count, np.nan)
+    known = (index >= np.maximum(origin, 0)) & (index <= until)
+    value = context.common[number, np.where(known, index - origin, 0)] - level
+    return np.where(known, shrink(value, context.doubt[number]), np.nan)
+
+
+def movement_between(
+    frame: Frame, context: Context, number: NDArray[np.int64], cutoff: NDArray[np.int64], period: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """How all series together moved from the cutoff to the period, in hindsight: for judging training rows only."""
+    result = np.empty(len(period))
+    for begin in range(0, len(period), 50_000):
+        part = slice(begin, begin + 50_000)
+        until = context.cutoffs[number[part]]
+        result[part] = _moved(frame, context, number[part], cutoff[part], period[part], until)
+    return result
+
+
+def effect_last_year(
+    frame: Frame, context: Context, number: NDArray[np.int64], cutoff: NDArray[np.int64], period: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """How all series together moved from the cutoff to the period, one and two years before: mean, NaN where unknown.
+
+    Lined up by festival or date (`calendar.year_ago`).
+    """
+    ago, result = frame.calendar.year_ago[2], np.empty(len(period))
+    for begin in range(0, len(period), 50_000):
+        part = slice(begin, begin + 50_000)
+        index, now = period[part].copy(), cutoff[part].copy()
+        total, count = np.zeros(len(index)), np.zeros(len(index))
+        for _ in range(3):
+            index, now = np.where(index >= 0, ago[np.maximum(index, 0)], -1), now - frame.year
+            value = _moved(frame, context, number[part], now, index, cutoff[part])
+            total += np.nan_to_num(value)
+            count += np.isfinite(value)
+        result[part] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return result
 
 
 @dataclass(frozen=True)
@@ -134,7 +229,8 @@ class Names:
 def names_of(frame: Frame) -> Names:
     spans = SPANS[frame.recipe.frequency]
     names, drivers = history.history_names(spans.levels, frame.group.shape[1])
-    names += list(frame.calendar.names)
+    names += [EFFECT, *frame.calendar.names]
+    drivers += ["season"]
     drivers += list(frame.calendar.drivers)
     names += list(frame.known.names)
     drivers += list(frame.known.drivers)
@@ -209,6 +305,10 @@ def build_matrix(frame: Frame, context: Context, local: Local, rows: Rows) -> ND
     period = cutoff + rows.step
     col = len(history.history_names(spans.levels, frame.group.shape[1])[0])
     width = frame.calendar.values.shape[1]
+    effect = effect_last_year(frame, context, rows.cutoff(), cutoff, period)
+    out[:, col] = effect
+    out[:, 0] += np.nan_to_num(effect).astype(np.float32)
+    col += 1
     out[:, col : col + width] = frame.calendar.values[period]
     col += width
     room = recipe.horizon - rows.step

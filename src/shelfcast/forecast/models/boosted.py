@@ -48,6 +48,8 @@ VERSION = "1"
 NAME = "boosted"
 RATIO_RANGE = (0.03, 30.0)
 MOST_ENDS = 64
+EVERY_LEVEL = tuple(np.linspace(0.005, 0.995, 100))
+"""Levels whose quantiles are averaged to a mean."""
 
 
 @dataclass(frozen=True)
@@ -131,29 +133,7 @@ class Model:
         middle = self.middle(view.matrix, threads)
         loc, scale = view.local.loc[rows.series(), rows.cutoff()], view.local.scale[rows.series(), rows.cutoff()]
         first, second = calibration_keys(recipe.mode, self.spread, view.matrix, middle, scale, threads)
-        cells = self.quantiles.cells(first, second)
-        every = tuple(np.linspace(0.005, 0.995, 100))
-        if recipe.mode == RATIO:
-            quantiles = (middle * scale)[:, None] * self.quantiles.at(cells, levels)
-            mean = middle * scale
-        else:
-            z, z_all = self.quantiles.at(cells, levels), self.quantiles.at(cells, every)
-            at = middle[:, None] + second[:, None] * z
-            wide = middle[:, None] + second[:, None] * z_all
-            if recipe.mode == LOG:
-                quantiles = np.exp(np.minimum(loc[:, None] + at, 80.0))
-                mean = np.exp(np.minimum(loc[:, None] + wide, 80.0)).mean(axis=1)
-            else:
-                quantiles, mean = (
-                    loc[:, None] + scale[:, None] * at,
-                    (loc[:, None] + scale[:, None] * wide).mean(axis=1),
-                )
-        if recipe.mode != "signed":
-            mean = mean * self.bias
-        if not recipe.negative:
-            quantiles, mean = np.maximum(quantiles, 0.0), np.maximum(mean, 0.0)
-        if recipe.whole:
-            quantiles = np.round(quantiles)
+        mean, quantiles = to_units(recipe, self.quantiles, self.bias, middle, loc, scale, (first, second), levels)
         shut = view.frame.closed[rows.series(), view.periods()]
         quantiles[shut], mean[shut] = 0.0, 0.0
         return mean, np.maximum.accumulate(quantiles, axis=1)
@@ -180,6 +160,39 @@ def ends_of(last: NDArray[np.integer]) -> NDArray[np.int64]:
     if len(ends) <= MOST_ENDS:
         return ends
     return ends[np.unique(np.linspace(0, len(ends) - 1, MOST_ENDS).round().astype(np.int64))]
+
+
+def to_units(
+    recipe: Recipe,
+    table: QuantileTable,
+    bias: float,
+    middle: NDArray[np.float64],
+    loc: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    keys: tuple[NDArray[np.float64], NDArray[np.float64]],
+    levels: tuple[float, ...],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and quantiles in units from the middle on the common size: (rows,), (rows, levels)."""
+    cells, spread = table.cells(*keys), keys[1][:, None]
+    if recipe.mode == RATIO:
+        mean = middle * scale
+        quantiles = mean[:, None] * table.at(cells, levels)
+    else:
+        at = middle[:, None] + spread * table.at(cells, levels)
+        wide = middle[:, None] + spread * table.at(cells, EVERY_LEVEL)
+        if recipe.mode == LOG:
+            quantiles = np.exp(np.minimum(loc[:, None] + at, 80.0))
+            mean = np.exp(np.minimum(loc[:, None] + wide, 80.0)).mean(axis=1)
+        else:
+            quantiles = loc[:, None] + scale[:, None] * at
+            mean = (loc[:, None] + scale[:, None] * wide).mean(axis=1)
+    if recipe.mode == RATIO:
+        mean = mean * bias
+    if not recipe.negative:
+        quantiles, mean = np.maximum(quantiles, 0.0), np.maximum(mean, 0.0)
+    if recipe.whole:
+        quantiles = np.round(quantiles)
+    return mean, quantiles
 
 
 def middle_of(

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 LIMIT = 3.0
 """Features are on the common size of series; further out they're cut, so that one odd series can't bend the line."""
-RIDGE = 1e-3
+RIDGE = 0.02
+SHARED_RIDGE = 0.5
+"""For what all series (of a group) share: rows of the same cutoff repeat it, so they say far less than they count."""
 
 
 def stage_features(names: tuple[str, ...]) -> NDArray[np.int64]:
@@ -22,9 +24,14 @@ def stage_features(names: tuple[str, ...]) -> NDArray[np.int64]:
     chosen = [
         i
         for i, name in enumerate(names)
-        if name.startswith(("level, last ", "season ", "same ", "level last year")) or ": " in name
+        if name.startswith(("level, last ", "season ", "level last year")) or ": level" in name or ": season" in name
     ]
     return np.array(chosen, dtype=np.int64)
+
+
+def ridge_strength(names: tuple[str, ...], columns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of its own weight each column is drawn to zero with."""
+    return np.array([SHARED_RIDGE if ": " in names[column] else RIDGE for column in columns])
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,11 @@ def fit_linear_stage(
     target: NDArray[np.floating],
     weight: NDArray[np.floating],
     columns: NDArray[np.int64],
+    strength: NDArray[np.float64],
     horizon: int,
     chunk: int = 100_000,
 ) -> LinearStage:
-    """Weighted ridge regression of the target on the columns and on columns x step / horizon."""
+    """Weighted ridge regression of the target on the columns and on columns x step / horizon. `strength`: `ridge_strength`."""
     size = 2 * (len(columns) + 1)
     normal, right, total = np.zeros((size, size)), np.zeros(size), 0.0
     for begin in range(0, len(matrix), chunk):
@@ -80,7 +88,6 @@ def fit_linear_stage(
         normal += weighted.T @ wide
         right += weighted.T @ target[begin : begin + chunk].astype(np.float64)
         total += float(w.sum())
-    scale = np.trace(normal) / size
-    ridge = RIDGE * max(scale, 1e-9) + 30.0 * total / max(len(matrix), 1) * 0.05
-    solution = np.linalg.solve(normal + np.eye(size) * ridge, right)
+    ridge = np.diag(normal) * np.tile(np.append(strength, RIDGE), 2) + 1e-3 * total / max(len(matrix), 1) + 1e-9
+    solution = np.asarray(np.linalg.solve(normal + np.diag(ridge), right), dtype=np.float64)
     return LinearStage(columns, solution.reshape(2, -1), horizon)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm as lgb
@@ -11,16 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfcast.domain.errors import BadParameter
+from shelfcast.domain.quantiles import GRID
 from shelfcast.features.calendar import YEAR
 from shelfcast.features.frame import Frame, prepare
 from shelfcast.features.matrix import (
     SPANS,
+    Context,
     Local,
     Names,
     Rows,
     build_context,
     build_matrix,
+    effect_last_year,
     fit_local,
+    movement_between,
     names_of,
     rows_of,
 )
@@ -28,8 +32,8 @@ from shelfcast.features.panel import Panel
 from shelfcast.features.recipe import LOG, RATIO, SIGNED, Recipe, history, learn_recipe
 from shelfcast.forecast.calibration import QuantileTable, fit_quantile_table
 from shelfcast.forecast.models import trees
-from shelfcast.forecast.models.boosted import NAME, VERSION, Model, calibration_keys, middle_of, offset_of
-from shelfcast.forecast.models.linear_stage import LinearStage, fit_linear_stage, stage_features
+from shelfcast.forecast.models.boosted import NAME, VERSION, Model, calibration_keys, middle_of, offset_of, to_units
+from shelfcast.forecast.models.linear_stage import LinearStage, fit_linear_stage, ridge_strength, stage_features
 
 ROW_BUDGET = 1_000_000
 PAIR_BUDGET = 400_000
@@ -50,6 +54,7 @@ class Lesson:
     matrix: NDArray[np.float32]
     target: NDArray[np.float64]
     weight: NDArray[np.float64]
+    loc: NDArray[np.float64]
     scale: NDArray[np.float64]
     held: NDArray[np.bool_]
     """Forecast rows of held-out cutoffs: errors on them are honest."""
@@ -57,14 +62,26 @@ class Lesson:
     """Rows that lie wholly before the held-out part."""
 
 
-def pick_series(panel: Panel, most: int) -> Panel:
-    """An even sample of series, for panels too large to learn from whole."""
-    if panel.series_count <= most:
-        return panel
-    from dataclasses import replace
+@dataclass(frozen=True)
+class HeldOut:
+    """What the model would have said on held-out rows, and what came. Levels: `GRID`."""
 
+    series: NDArray[np.int64]
+    """Row of the series in the panel that was trained on."""
+    cutoff: NDArray[np.int64]
+    """Index of the last period known."""
+    step: NDArray[np.int64]
+    actual: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    quantiles: NDArray[np.float64]
+
+
+def pick_series(panel: Panel, most: int) -> tuple[Panel, NDArray[np.int64]]:
+    """An even sample of series, for panels too large to learn from whole, and their rows."""
+    if panel.series_count <= most:
+        return panel, np.arange(panel.series_count)
     chosen = np.unique(np.linspace(0, panel.series_count - 1, most).astype(np.int64))
-    return replace(
+    picked = replace(
         panel,
         keys=panel.keys[chosen.tolist()],
         target=panel.target[chosen],
@@ -72,6 +89,7 @@ def pick_series(panel: Panel, most: int) -> Panel:
         covariates=tuple(replace(one, rows=one.rows[chosen]) for one in panel.covariates),
         last=None if panel.last is None else panel.last[chosen],
     )
+    return picked, chosen
 
 
 def train(
@@ -84,6 +102,19 @@ def train(
     recipe: Recipe | None = None,
 ) -> Model:
     """Learn from a panel's history. `horizon` defaults to the panel's. Future target values are never read."""
+    return train_and_hold(panel, horizon, seed=seed, threads=threads, budget=budget, recipe=recipe)[0]
+
+
+def train_and_hold(
+    panel: Panel,
+    horizon: int | None = None,
+    *,
+    seed: int = 0,
+    threads: int = 0,
+    budget: int = ROW_BUDGET,
+    recipe: Recipe | None = None,
+) -> tuple[Model, HeldOut | None]:
+    """As `train`, with the forecasts of the held-out rows (None where there was nothing to hold out)."""
     horizon = horizon or panel.horizon
     if horizon < 1:
         raise BadParameter(f"horizon {horizon} isn't allowed; ask for 1 period ahead or more.")
@@ -133,20 +164,22 @@ def row_target(frame: Frame, local: Local, rows: Rows, cutoffs: NDArray[np.int64
     return (value - local.loc[series, cutoff]) / local.scale[series, cutoff]
 
 
-def fit_model(panel: Panel, recipe: Recipe, rng: np.random.Generator, seed: int, threads: int, budget: int) -> Model:
+def fit_model(
+    panel: Panel, recipe: Recipe, rng: np.random.Generator, seed: int, threads: int, budget: int
+) -> tuple[Model, HeldOut | None]:
     """Train the model a recipe describes."""
     started = time.perf_counter()
     horizon = recipe.horizon
     held_blocks = max(1, -(-LEAST_HELD[recipe.frequency] // horizon))
-    probe = prepare(pick_series(panel, 50), recipe)
+    probe = prepare(pick_series(panel, 50)[0], recipe)
     cutoff_count = len(training_cutoffs(probe, horizon, held_blocks))
-    panel = pick_series(panel, max(200, PAIR_BUDGET // max(cutoff_count, 1)))
+    panel, chosen = pick_series(panel, max(200, PAIR_BUDGET // max(cutoff_count, 1)))
     frame = prepare(panel, recipe)
     names = names_of(frame)
     new_level = _new_level(panel, recipe)
     length = int(frame.last.max())
     if length < 3:
-        return _untrained(recipe, names, new_level, frame, started)
+        return _untrained(recipe, names, new_level, frame, started), None
     held_blocks = min(held_blocks, max(1, (length // 2) // horizon))
     cutoffs = training_cutoffs(frame, horizon, held_blocks)
     context = build_context(lambda: (frame,), cutoffs)
@@ -154,8 +187,14 @@ def fit_model(panel: Panel, recipe: Recipe, rng: np.random.Generator, seed: int,
     rows, _ = sample_rows(frame, cutoffs, horizon, budget, rng)
     lesson = _lesson(frame, local, rows, cutoffs, context, horizon, held_blocks, rng)
     if lesson.target.size < 2:
-        return _untrained(recipe, names, new_level, frame, started)
-    return _fit(frame, recipe, names, lesson, new_level, seed, threads, started)
+        return _untrained(recipe, names, new_level, frame, started), None
+    model, kept = _fit(frame, recipe, names, lesson, new_level, seed, threads, started)
+    if kept is None:
+        return model, None
+    rows_kept, mean, quantiles = kept
+    series, number, step = rows.series()[rows_kept], rows.cutoff()[rows_kept], rows.step[rows_kept]
+    actual = frame.demand[series, cutoffs[number] + step].astype(np.float64)
+    return model, HeldOut(chosen[series], cutoffs[number], step, actual, mean, quantiles)
 
 
 def _lesson(
@@ -163,7 +202,7 @@ def _lesson(
     local: Local,
     rows: Rows,
     cutoffs: NDArray[np.int64],
-    context: Any,
+    context: Context,
     horizon: int,
     held_blocks: int,
     rng: np.random.Generator,
@@ -178,6 +217,8 @@ def _lesson(
     if frame.recipe.mode == RATIO:
         weight = weight * np.sqrt(local.scale[series, cutoff])
     weight = weight / weight.mean() if len(weight) else weight
+    unknowable = _unknowable(frame, context, cutoff, cutoffs[cutoff], period)
+    weight = np.where(unknowable, 0.0, weight)
     held_numbers = np.searchsorted(cutoffs, end - np.arange(1, held_blocks + 1) * horizon)
     held = np.isin(cutoff, held_numbers) & (cutoffs[cutoff] >= border)
     if held.sum() > HELD_ROWS:
@@ -186,10 +227,24 @@ def _lesson(
         build_matrix(frame, context, local, rows),
         target,
         weight,
+        local.loc[series, cutoff],
         local.scale[series, cutoff],
         held,
         period <= border,
     )
+
+
+def _unknowable(
+    frame: Frame, context: Context, number: NDArray[np.int64], cutoff: NDArray[np.int64], period: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Rows of periods that were odd for everybody when no earlier year was there to tell.
+
+    All a model could learn from them is the date; and then it would count the oddity twice a year later.
+    """
+    latest = np.full(len(number), len(context.cutoffs) - 1)
+    moved = movement_between(frame, context, latest, cutoff, period)
+    odd = np.abs(np.nan_to_num(moved)) > np.maximum(context.doubt[-1], 0.05)
+    return odd & ~np.isfinite(effect_last_year(frame, context, number, cutoff, period))
 
 
 def _fit(
@@ -201,15 +256,16 @@ def _fit(
     seed: int,
     threads: int,
     started: float,
-) -> Model:
-    mode, columns = recipe.mode, stage_features(names.features)
+) -> tuple[Model, tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]] | None]:
+    """The model, and (rows, mean, quantiles) of the held-out rows."""
+    mode = recipe.mode
     early = np.flatnonzero(lesson.early)
     held = np.flatnonzero(lesson.held)
     timing = {"rows": time.perf_counter() - started}
     enough = len(early) >= FEWEST_ROWS and len(held) >= 20
     data = trees.dataset(lesson.matrix, names.features, names.categorical, threads) if enough else None
     fit_rows = early if len(early) >= 50 else np.arange(len(lesson.target))
-    linear = _linear(lesson, fit_rows, columns, recipe.horizon)
+    linear = _linear(lesson, fit_rows, names, recipe.horizon)
     booster, count = None, 0
     objective = "tweedie" if mode == RATIO else "regression"
     settings = trees.parameters(objective, len(early), seed, threads)
@@ -222,9 +278,14 @@ def _fit(
     judged = held if len(held) >= 20 else np.arange(len(lesson.target))
     middle = middle_of(mode, linear, booster, count or None, lesson.matrix[judged], threads)
     spread = _spread(lesson, linear, booster, count, early, judged, middle, mode, names, seed, threads)
-    table, bias = _calibrate(lesson, spread, judged, middle, mode, threads)
+    keys = calibration_keys(mode, spread, lesson.matrix[judged], middle, lesson.scale[judged], threads)
+    table, bias = _calibrate(lesson, keys, judged, middle, mode)
+    kept = None
+    if len(held) >= 20:
+        loc, scale = lesson.loc[held], lesson.scale[held]
+        kept = (held, *to_units(recipe, table, bias, middle, loc, scale, keys, GRID))
     timing["calibration"] = time.perf_counter() - started
-    linear = _linear(lesson, np.arange(len(lesson.target)), columns, recipe.horizon)
+    linear = _linear(lesson, np.arange(len(lesson.target)), names, recipe.horizon)
     if data is not None:
         offset = offset_of(mode, linear, lesson.matrix)
         label, base = _label(mode, lesson.target, offset)
@@ -233,7 +294,7 @@ def _fit(
         booster = trees.fit(data, label, lesson.weight, base, settings, rounds).booster
     timing["final model"] = time.perf_counter() - started
     card = card_of(frame, recipe, names, len(lesson.target), count, timing, seed)
-    return Model(recipe, names, linear, booster, spread, table, new_level, bias, card)
+    return Model(recipe, names, linear, booster, spread, table, new_level, bias, card), kept
 
 
 def _label(
@@ -249,11 +310,13 @@ def _label(
     return np.clip(error, -limit, limit), None
 
 
-def _linear(lesson: Lesson, chosen: NDArray[np.int64], columns: NDArray[np.int64], horizon: int) -> LinearStage:
+def _linear(lesson: Lesson, chosen: NDArray[np.int64], names: Names, horizon: int) -> LinearStage:
+    columns = stage_features(names.features)
+    strength = ridge_strength(names.features, columns)
     matrix = lesson.matrix[chosen]
     error = lesson.target[chosen] - matrix[:, 0]
     limit = max(6.0 * float(np.median(np.abs(error))), 1e-6)
-    return fit_linear_stage(matrix, np.clip(error, -limit, limit), lesson.weight[chosen], columns, horizon)
+    return fit_linear_stage(matrix, np.clip(error, -limit, limit), lesson.weight[chosen], columns, strength, horizon)
 
 
 def _spread(
@@ -289,13 +352,12 @@ def _spread(
 
 def _calibrate(
     lesson: Lesson,
-    spread: lgb.Booster | None,
+    keys: tuple[NDArray[np.float64], NDArray[np.float64]],
     judged: NDArray[np.int64],
     middle: NDArray[np.float64],
     mode: str,
-    threads: int,
 ) -> tuple[QuantileTable, float]:
-    first, second = calibration_keys(mode, spread, lesson.matrix[judged], middle, lesson.scale[judged], threads)
+    first, second = keys
     target = lesson.target[judged]
     if mode == RATIO:
         table = fit_quantile_table(target / middle, first, second, first_bins=12, second_bins=3)
