@@ -1,7 +1,7 @@
 """Data files of an Iceberg table: rows sorted and written as they stream by, and rows of a slice taken out of old files.
 
-Private parts of PyIceberg used here (0.12): `_dataframe_to_data_files` (its public append and overwrite make two or
-three snapshots of one replacement, and can't stream into a partitioned table) and `_StrictMetricsEvaluator`.
+Inner parts of PyIceberg used here (0.12): `write_file` and what it takes, because its append and overwrite make two or
+three snapshots of one replacement and can't stream into a partitioned table; and `_StrictMetricsEvaluator`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shelfcast.domain.tables import Table, Type
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
-    from pyiceberg.table import FileScanTask
+    from pyiceberg.table import FileScanTask, WriteTask
     from pyiceberg.table import Table as IcebergTable
 
 BUFFER_BYTES = 256 * 2**20
@@ -51,36 +51,59 @@ def gather(rows: pl.DataFrame | Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame
         yield pl.concat(held, how="vertical_relaxed")
 
 
-def by_partition(table: Table, frame: pl.DataFrame) -> list[pl.DataFrame]:
-    """The frame with the declared columns, sorted by stored key (halves the files), one piece a partition."""
+def by_partition(table: Table, frame: pl.DataFrame) -> list[tuple[int | str | None, pl.DataFrame]]:
+    """The frame with the declared columns, sorted by stored key (halves the files): value and rows of each partition.
+
+    The value of a month is its number from January 1970 on, as Iceberg counts.
+    """
     frame = table.conform(frame)
     if frame.height == 0:
         return []
     if table.partition is None:
-        return [frame.sort(*table.stored_key)]
+        return [(None, frame.sort(*table.stored_key))]
     column = pl.col(table.partition)
     if table.column(table.partition).type is Type.DAY:
-        column = column.dt.year().cast(pl.Int32) * 12 + column.dt.month()
+        column = (column.dt.year().cast(pl.Int32) - 1970) * 12 + column.dt.month() - 1
     frame = frame.with_columns(column.alias(_PARTITION)).sort(_PARTITION, *table.stored_key)
-    return frame.partition_by(_PARTITION, maintain_order=True, include_key=False)
+    pieces = frame.partition_by(_PARTITION, maintain_order=True, include_key=False, as_dict=True)
+    return [(value, piece) for (value,), piece in pieces.items()]
 
 
 def write_files(stored: IcebergTable, table: Table, rows: pl.DataFrame | Iterable[pl.DataFrame]) -> list[DataFile]:
     """Write rows as Parquet files of the table, not yet part of it."""
-    from pyiceberg.io.pyarrow import _dataframe_to_data_files
+    from pyiceberg.io.pyarrow import write_file
 
     written: list[DataFile] = []
     write_id, counter = uuid.uuid4(), itertools.count(0)
     try:
         for frame in gather(rows):
-            for piece in by_partition(table, frame):
-                written.extend(
-                    _dataframe_to_data_files(stored.metadata, piece.to_arrow(), stored.io, write_id, counter)
-                )
+            tasks = _write_tasks(stored, by_partition(table, frame), write_id, counter)
+            written.extend(write_file(stored.io, stored.metadata, tasks))
     except BaseException:
         discard(stored, written)
         raise
     return written
+
+
+def _write_tasks(
+    stored: IcebergTable,
+    pieces: list[tuple[int | str | None, pl.DataFrame]],
+    write_id: uuid.UUID,
+    counter: Iterator[int],
+) -> Iterator[WriteTask]:
+    from pyiceberg.io.pyarrow import bin_pack_arrow_table, pyarrow_to_schema
+    from pyiceberg.partitioning import PartitionFieldValue, PartitionKey
+    from pyiceberg.table import TableProperties, WriteTask
+
+    schema, spec = stored.schema(), stored.spec()
+    for value, piece in pieces:
+        key = None
+        if spec.fields:
+            key = PartitionKey([PartitionFieldValue(spec.fields[0], value)], spec, schema)
+        rows = piece.to_arrow()
+        file_schema = pyarrow_to_schema(rows.schema, name_mapping=schema.name_mapping)
+        for batches in bin_pack_arrow_table(rows, TableProperties.WRITE_TARGET_FILE_SIZE_BYTES_DEFAULT):
+            yield WriteTask(write_id, next(counter), file_schema, batches, partition_key=key)
 
 
 def discard(stored: IcebergTable, files: Iterable[DataFile]) -> None:

@@ -23,10 +23,13 @@ def canonical(table: Table, rows: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """The rows in canonical form. They are sorted in memory: about 2.5 times their size."""
     frame = table.conform(rows.collect() if isinstance(rows, pl.LazyFrame) else rows).select(table.stable)
     reals = [name for name in table.stable if table.column(name).type is Type.REAL]
-    # Adding 0.0 turns -0.0 into 0.0; a NaN may carry bits of its own.
+    # A NaN may carry bits of its own. (Adding 0.0 to be rid of -0.0 doesn't do: Polars optimizes it away.)
     frame = frame.with_columns(
-        pl.when(pl.col(name).is_nan()).then(float("nan")).otherwise(pl.col(name) + 0.0).alias(name) for name in reals
-    )
+        pl.when(pl.col(name).is_nan()).then(float("nan"))
+        .when(pl.col(name) == 0.0).then(0.0)
+        .otherwise(pl.col(name)).alias(name)
+        for name in reals
+    )  # fmt: skip
     first = [name for name in table.stored_key if name in table.stable]
     rest = [name for name in table.stable if name not in first]
     return frame.sort(*first, *rest, nulls_last=False).rechunk()

@@ -70,6 +70,8 @@ def compare(
         present: columns the load really had.
         received_at: when it was received.
     """
+    if stored.is_empty() and (OWN not in incoming.columns or not incoming[OWN].any()):
+        return Changes(_as(INSERTED, incoming.select(table.names)), stored)
     match table.kind:
         case Kind.FACT:
             return _facts(table, stored, incoming, present, received_at)

@@ -283,7 +283,7 @@ LOADS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(LOADS)
 def test_a_load_repeated_at_once_or_later_changes_nothing(case: tuple[Table, list[list[dict[str, Any]]]]) -> None:
     table, loads = case
@@ -297,7 +297,7 @@ def test_a_load_repeated_at_once_or_later_changes_nothing(case: tuple[Table, lis
         assert tables.state(table) == before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(LOADS)
 def test_nothing_already_known_changes_with_a_later_load(case: tuple[Table, list[list[dict[str, Any]]]]) -> None:
     """What was received before a moment and known at it stays as it was, unless a source itself speaks of then."""
@@ -331,7 +331,7 @@ def test_the_order_of_disjoint_loads_does_not_matter(rows: list[dict[str, Any]],
     assert table_fingerprint(one, SALES) == table_fingerprint(many, SALES)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(LOADS, st.sampled_from([DAY + timedelta(days=days) for days in (-2, 0, 2, 39, 79, 200)]))
 def test_as_of_never_sees_later(case: tuple[Table, list[list[dict[str, Any]]]], cutoff: date) -> None:
     table, loads = case
