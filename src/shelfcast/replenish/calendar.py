@@ -54,14 +54,15 @@ def weekday_mask(text: str | None) -> Flags:
     Raises:
         BadInput: a word isn't a weekday.
     """
-    words = [word.strip().lower() for word in (text or "").replace(";", ",").split(",") if word.strip()]
+    words = [word.strip() for word in (text or "").replace(";", ",").split(",") if word.strip()]
     if not words:
         return np.ones(7, dtype=np.bool_)
     mask = np.zeros(7, dtype=np.bool_)
     for word in words:
-        if len(word) < 3 or word[:3] not in WEEKDAYS:
+        short = word[:3].lower()
+        if len(word) < 3 or short not in WEEKDAYS:
             raise BadInput(f"order calendar: {word!r} came, a weekday is needed (Mon,Tue,Wed,Thu,Fri,Sat,Sun).")
-        mask[WEEKDAYS.index(word[:3])] = True
+        mask[WEEKDAYS.index(short)] = True
     return mask
 
 

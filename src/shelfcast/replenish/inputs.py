@@ -75,6 +75,8 @@ class EngineSettings:
     """Days of a forecast period: 1, or 7 for weekly forecasts."""
     horizon_days: int = 56
     """Most days of demand read from the forecasts; beyond, their last week repeats."""
+    needs_forecast: bool = True
+    """Refuse a run in which no forecast matches any stock."""
     max_bad_share: float = 0.05
     """Share of broken rows of a table above which the run is refused."""
     max_duplicate_share: float = 0.001

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from shelfcast.domain.errors import BadInput
 from shelfcast.replenish import approval, exceptions, frame, network, reasons, report, terms
 from shelfcast.replenish.across_lines import decide_across_lines
 from shelfcast.replenish.calendar import HORIZON_DAYS
@@ -67,6 +68,11 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
     }
     names = Names(keys, sources, categories)
     read = _read_demand(inputs, keys, cutoff, settings, lines)
+    if settings.needs_forecast and not (read.demand.days_given > 0).any() and not inputs.paths.height:
+        raise BadInput(
+            f"no forecast matches any of the {keys.size:,} item-locations with stock or a listing. Check that both use the "
+            f"same names, and that the forecasts begin after {cutoff}. Nothing was decided."
+        )
     history = read_history(inputs.history, keys, cutoff)
     stand_ins = fill_missing(read.demand, history, positions, keys)
     _add_demand_reasons(lines, parameters, read, history, stand_ins)

@@ -59,6 +59,7 @@ def what_if(
     narrowed = _keep_class(narrowed, line, cutoff)
     for name, value in changes.items():
         narrowed = _change(narrowed, name, value, item, location, cutoff)
+    settings = replace(settings or EngineSettings(), needs_forecast=False)
     table = propose_orders(narrowed, cutoff, settings).order_lines
     mine = table.filter((pl.col("item_id") == item) & (pl.col("location_id") == location))
     same = mine.filter(pl.col("source_id") == line["source_id"])

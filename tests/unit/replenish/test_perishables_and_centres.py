@@ -1,0 +1,134 @@
+"""Goods that expire, and distribution centres that live off their stores' orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from replenish_shop import CUTOFF, day, forecast, line, propose, rule, source, stock
+
+from shelfcast.replenish.two_level import rounded_order_moments
+
+FRESH = {"item_id": "*", "location_id": "*", "shelf_life_days": 5.0}
+
+
+def lots(*pairs: tuple[int, float]) -> list[dict[str, Any]]:
+    return [
+        {"item_id": "a", "location_id": "S1", "date": CUTOFF, "expiry_date": day(d), "units": units}
+        for d, units in pairs
+    ]
+
+
+def fresh(on_hand: float = 30.0, **more: Any) -> dict[str, Any]:
+    listing = {**FRESH, **more.pop("listing", {})}
+    return line(propose(stock=[stock(on_hand)], item_locations=[listing], **more))
+
+
+def test_stock_about_to_expire_is_not_counted_on() -> None:
+    old, young = fresh(stock_lots=lots((1, 30.0))), fresh(stock_lots=lots((9, 30.0)))
+    assert young["expected_waste"] == 0.0
+    assert 24.0 < old["expected_waste"] < 28.0  # 30 units, about 4 sell tomorrow
+    assert old["inventory_position"] == pytest.approx(30.0 - old["expected_waste"])
+    assert old["need"] > young["need"]
+
+
+def test_expired_lots_are_wasted_whole() -> None:
+    assert fresh(stock_lots=lots((0, 12.0), (9, 18.0)))["expected_waste"] == pytest.approx(12.0)
+
+
+def test_least_remaining_life_ends_the_sale_earlier() -> None:
+    plain = fresh(stock_lots=lots((2, 30.0)))
+    earlier = fresh(stock_lots=lots((2, 30.0)), listing={"min_remaining_life_days": 1.0})
+    assert earlier["expected_waste"] > plain["expected_waste"]
+
+
+def test_customers_who_take_the_newest_waste_the_old() -> None:
+    both = lots((2, 10.0), (9, 20.0))
+    assert (
+        fresh(stock_lots=both, listing={"fifo_share": 0.0})["expected_waste"]
+        > fresh(stock_lots=both)["expected_waste"] + 3.0
+    )
+
+
+def test_unknown_ages_are_estimated_from_receipts() -> None:
+    received = {
+        "order_id": "1",
+        "source_id": "SUP",
+        "destination_id": "S1",
+        "item_id": "a",
+        "ordered_on": day(-9),
+        "units": 30.0,
+    }
+    old = fresh(deliveries=[{**received, "received_on": day(-4)}])
+    new = fresh(deliveries=[{**received, "received_on": day(0)}])
+    assert old["expected_waste"] > new["expected_waste"]
+    assert "age_estimated" in old["data_flags"]
+    assert old["status"] in ("none", "review")
+
+
+def test_no_more_is_ordered_than_sells_within_its_life() -> None:
+    capped = fresh(0.0, rules=[rule("min_stock", 200)], stock_lots=lots((5, 0.0)))
+    assert "shelf_life_cap" in capped["reasons"]
+    assert capped["qty"] < 6 * 4.0 + 3  # one day until it comes, five of life
+    assert fresh(0.0, rules=[rule("min_stock", 200)], listing={"shelf_life_days": None})["qty"] == 200.0
+
+
+def two_levels(pack: float = 1.0, **more: Any) -> Any:
+    stores = ("S1", "S2", "S3")
+    given = {
+        "stock": [*[stock(9.0, location=store) for store in stores], stock(0.0, location="DC")],
+        "forecasts": [forecast(location=store) for store in stores],
+        "sourcing": [
+            source("*", "*", "DC", source_type="dc", pack_size=pack, lead_time_days=1.0),
+            source("*", "DC", "SUP", lead_time_days=4.0),
+        ],
+        **more,
+    }
+    return propose(**given)
+
+
+def test_a_centre_orders_for_the_orders_of_its_stores() -> None:
+    proposal = two_levels()
+    centre, store = line(proposal, location="DC"), line(proposal, location="S1")
+    assert (centre["source_id"], store["source_id"]) == ("SUP", "DC")
+    gap = store["order_up_to"] - store["inventory_position"]
+    assert centre["window_mean"] == pytest.approx(3 * (4 * 4.0 + gap), rel=0.02)
+    assert centre["target_type"] == "fill_rate"
+    assert centre["target_value"] == 0.97
+    assert centre["qty"] > 0.0
+
+
+def test_the_centre_sees_the_case_rounding_of_its_stores() -> None:
+    loose, cased = line(two_levels(1.0), location="DC"), line(two_levels(24.0), location="DC")
+    assert cased["window_mean"] > loose["window_mean"] + 20.0
+
+
+def test_stores_that_may_not_order_are_no_demand_of_the_centre() -> None:
+    gone = [{"item_id": "a", "location_id": store, "status": "discontinued"} for store in ("S1", "S2", "S3")]
+    centre = line(two_levels(item_locations=gone), location="DC")
+    assert (centre["window_mean"], centre["qty"]) == (0.0, 0.0)
+
+
+def test_an_item_the_centre_never_had_is_an_exception() -> None:
+    stocks = [*[stock(0.0, location=store) for store in ("S1", "S2", "S3")], stock(5.0, "b", "DC")]
+    proposal = two_levels(stock=stocks)
+    assert line(proposal, location="S1")["qty"] > 0.0  # stock of the centre unknown: nothing to share out
+    assert line(proposal, location="DC")["binding_rule"] == "no_stock_row"
+    assert "no_stock_row" in proposal.exceptions["code"].to_list()
+
+
+def test_moments_of_rounded_orders_match_a_simulation() -> None:
+    generator = np.random.default_rng(5)
+    mean, variance = np.array([12.0, 200.0]), np.array([30.0, 900.0])
+    gap, pack = np.array([-3.0, 20.0]), np.array([6.0, 24.0])
+    out_mean, out_variance = np.zeros(2), np.zeros(2)
+    rounded_order_moments(mean, variance, np.array([True, False]), gap, pack, out_mean, out_variance)
+    counts = generator.negative_binomial(144 / 18, 12 / 30, 400_000)
+    orders = np.ceil(np.maximum(gap[0] + counts, 0.0) / 6.0) * 6.0
+    assert out_mean[0] == pytest.approx(orders.mean(), rel=0.01)
+    assert out_variance[0] == pytest.approx(orders.var(), rel=0.02)
+    large = generator.gamma(200.0**2 / 900.0, 900.0 / 200.0, 400_000)
+    orders = np.ceil(np.maximum(gap[1] + large, 0.0) / 24.0) * 24.0
+    assert out_mean[1] == pytest.approx(orders.mean(), rel=0.01)
+    assert out_variance[1] == pytest.approx(orders.var(), rel=0.05)
