@@ -17,7 +17,7 @@ from shelfcast.pipeline.steps import Outcome, Parameters
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.table_store import TableStore
 from shelfcast.replenish.explanation import explain
-from shelfcast.replenish.inputs import APPROVED_SCHEMA, EngineSettings, Inputs
+from shelfcast.replenish.inputs import APPROVED_SCHEMA, ON_ORDER_STATES, EngineSettings, Inputs
 from shelfcast.replenish.order_lines import Proposal, propose_orders
 from shelfcast.replenish.what_if import what_if
 
@@ -119,25 +119,22 @@ def _final(tables: TableStore, table: Table, cutoff: date, scenario: str) -> pl.
 
 
 def approved_lines(platform: Platform) -> pl.DataFrame:
-    """Our own lines that people or rules have released, with their state."""
+    """Our own lines that count as on order: released by a person or a rule and not yet received, rejected or cancelled."""
     rows = []
-    for record in platform.records.query(ORDER_STATE_KIND):
-        body = record.body
-        day = body.get("delivery_date")
-        rows.append(
-            {
-                "line_id": record.record_id, "item_id": body.get("item_id"), "location_id": body.get("location_id"),
-                "source_id": body.get("source_id"), "qty": body.get("qty"),
-                "delivery_date": date.fromisoformat(str(day)) if day else None, "state": body.get("state"),
-            }
-        )  # fmt: skip
-    return pl.DataFrame(rows, schema=APPROVED_SCHEMA)
+    for state in ON_ORDER_STATES:
+        for record in platform.records.query(ORDER_STATE_KIND, where={"state": state}):
+            body = record.body
+            day = body.get("delivery_date")
+            due = date.fromisoformat(str(day)) if day else None
+            kept = {name: body.get(name) for name in ("item_id", "location_id", "source_id", "qty")}
+            rows.append({"line_id": record.record_id, **kept, "delivery_date": due, "state": state})
+    return pl.DataFrame(rows, schema=APPROVED_SCHEMA).sort("line_id")
 
 
 def decisive(platform: Platform, parameters: Parameters) -> dict[str, Any]:
     """What decides the proposal beside the tables: the approved lines."""
     del parameters
-    rows = approved_lines(platform).sort("line_id")
+    rows = approved_lines(platform)
     return {
         "approved": "; ".join(
             f"{line} {state} {qty}" for line, state, qty in rows.select("line_id", "state", "qty").iter_rows()
