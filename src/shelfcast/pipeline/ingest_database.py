@@ -42,6 +42,7 @@ def ingest_database(
     mapping_file: Path | None = None,
     separator: str = "",
     max_bad_share: float = MAX_BAD_SHARE,
+    currency: str = "",
 ) -> DatabaseLoad:
     """Read a query and load its rows. `table` is the canonical table, where the columns alone don't tell.
 
@@ -64,7 +65,7 @@ def ingest_database(
         if not extract.rows:
             return DatabaseLoad(source, 0, None, query.watermark)
         plan = plan_file(platform, path, table=table, mapping_file=mapping_file, separator=separator)
-        reports = load_files(platform, [replace(plan, source=source)], max_bad_share=max_bad_share)
+        reports = load_files(platform, [replace(plan, source=source)], max_bad_share=max_bad_share, currency=currency)
         raise_failures(reports)
     if query.watermark_column and extract.watermark is not None:
         platform.records.put(

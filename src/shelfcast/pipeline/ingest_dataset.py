@@ -26,7 +26,8 @@ def ingest_dataset(
         raise BadParameter.unknown("data set", name, DATASETS, "Load other data with `shelfcast ingest FILE...`.")
     dataset = DATASETS[name]
     paths = dataset.find(path)
-    source = f"{dataset.name} ({', '.join(one.name for one in paths)})"
+    source = dataset.name
+    read_from = f"Read from {', '.join(one.name for one in paths)}."
     now = platform.clock.now()
     platform.progress.start(source)
     kept = [receive(platform.blobs, platform.records, one.name, one, received_at=now, table=name) for one in paths]
@@ -36,7 +37,9 @@ def ingest_dataset(
     if not again and (earlier := earlier_report(platform, manifest)):
         platform.progress.done(source, said(earlier))
         return earlier
-    reports = load_together(platform, [Incoming(manifest, dataset.batches(paths))], max_bad_share=max_bad_share)
+    reports = load_together(
+        platform, [Incoming(manifest, dataset.batches(paths), (read_from,))], max_bad_share=max_bad_share
+    )
     for one in kept:
         settle(platform.records, one, LoadState.FAILED if reports[0].error else LoadState.LOADED, {}, reports[0].error)
     platform.progress.done(source, said(reports[0]))

@@ -160,6 +160,7 @@ def ingest_files(
     separator: str = "",
     max_bad_share: float = MAX_BAD_SHARE,
     again: bool = False,
+    currency: str = "",
 ) -> list[LoadReport]:
     """Load files, descriptions before facts. A file whose content is in the lake already changes nothing and says so.
 
@@ -168,15 +169,20 @@ def ingest_files(
             other files are loaded).
     """
     plans = plan_files(platform, paths, table=table, mapping_file=mapping_file, separator=separator)
-    reports = load_files(platform, plans, max_bad_share=max_bad_share, again=again)
+    reports = load_files(platform, plans, max_bad_share=max_bad_share, again=again, currency=currency)
     raise_failures(reports)
     return reports
 
 
 def load_files(
-    platform: Platform, plans: Sequence[FilePlan], *, max_bad_share: float = MAX_BAD_SHARE, again: bool = False
+    platform: Platform,
+    plans: Sequence[FilePlan],
+    *,
+    max_bad_share: float = MAX_BAD_SHARE,
+    again: bool = False,
+    currency: str = "",
 ) -> list[LoadReport]:
-    """Receive the files, then load their rows; a report for each, in order.
+    """Receive the files, then load their rows; a report for each, in order. `currency` is the lake's.
 
     Files of one shape are loaded together, up to `GROUP_ROWS` rows. A file that couldn't be loaded has its `error` in
     its report (`raise_failures` raises it) and holds up no other.
@@ -199,7 +205,7 @@ def load_files(
             load()
             rows = 0
         platform.progress.start(plan.source, expected or None)
-        incoming = _received(platform, plan, now)
+        incoming = _received(platform, plan, now, currency)
         if not again and (earlier := earlier_report(platform, incoming.manifest)):
             reports[number] = earlier
             platform.progress.done(plan.source, said(earlier))
@@ -211,7 +217,7 @@ def load_files(
     return [reports[number] for number in range(len(plans))]
 
 
-def _received(platform: Platform, plan: FilePlan, now: datetime) -> Incoming:
+def _received(platform: Platform, plan: FilePlan, now: datetime, currency: str) -> Incoming:
     """The file in the raw zone, and its mapping kept for the next file of its shape."""
     if plan.origin != "kept":
         platform.blobs.put(plan.mapping_key, plan.as_yaml().encode())
@@ -220,7 +226,7 @@ def _received(platform: Platform, plan: FilePlan, now: datetime) -> Incoming:
         table=",".join(target.table for target in plan.mapping.targets), mapping_hash=mapping_hash(plan.mapping),
     )  # fmt: skip
     notes = (*plan.file.notes, *plan.mapping.reasons)
-    return Incoming(manifest, canonical_batches(plan.file, plan.mapping), notes, plan.mapping_key)
+    return Incoming(manifest, canonical_batches(plan.file, plan.mapping, currency), notes, plan.mapping_key)
 
 
 def said(report: LoadReport) -> str:
@@ -232,15 +238,15 @@ def said(report: LoadReport) -> str:
     return f"{report.rows_in:,} rows in = {report.kept:,} kept + {report.quarantined:,} quarantined"
 
 
-def canonical_batches(file: SourceFile, mapping: Mapping) -> Iterator[CanonicalBatch]:
+def canonical_batches(file: SourceFile, mapping: Mapping, currency: str) -> Iterator[CanonicalBatch]:
     """The file's rows, converted."""
     for raw in file.batches():
-        yield from convert(raw, mapping)
+        yield from convert(raw, mapping, currency)
 
 
 def mapping_hash(mapping: Mapping) -> str:
     """The same for mappings that read a file in the same way."""
-    what = repr((mapping.targets, mapping.numbers, mapping.file))
+    what = repr((mapping.targets, mapping.numbers, mapping.file, mapping.currency_column))
     return hashlib.sha256(what.encode()).hexdigest()[:16]
 
 

@@ -16,22 +16,45 @@ from shelfcast.sources.batches import SOURCE_LINE, CanonicalBatch, RawBatch, fau
 from shelfcast.sources.dates import read_days, read_instants
 from shelfcast.sources.folding import fold_prices
 from shelfcast.sources.mapping import Mapping, Target, Wide
-from shelfcast.sources.numbers import NumberStyle, is_nothing, read_flags, read_numbers
+from shelfcast.sources.numbers import CURRENCIES, NumberStyle, is_nothing, read_flags, read_numbers
 
 PERIOD = "__period"
 
 
-def convert(raw: RawBatch, mapping: Mapping) -> Iterator[CanonicalBatch]:
-    """One canonical batch per target. Lines that couldn't be split into columns count for the first target."""
+def convert(raw: RawBatch, mapping: Mapping, currency: str = "") -> Iterator[CanonicalBatch]:
+    """One canonical batch per target. Lines that couldn't be split into columns count for the first target.
+
+    `currency` is the lake's: rows that say they are in another one can't be used where money is read from them.
+    """
     for position, target in enumerate(mapping.targets):
         frame = raw.frame if position == 0 else _telling(raw.frame, target)
+        foreign = no_faults()
+        if mapping.currency_column and currency and _reads_money(target):
+            frame, foreign = _in_currency(frame, mapping.currency_column, currency)
         batch = convert_target(frame, target, mapping.numbers)
+        if foreign.height:
+            batch = _with_faults(batch, foreign)
         if position == 0 and raw.broken.height:
-            batch = CanonicalBatch(
-                batch.table, batch.frame, pl.concat([raw.broken, batch.faults]),
-                batch.rows_at_fault + raw.broken.height, batch.folded,
-            )  # fmt: skip
+            batch = _with_faults(batch, raw.broken)
         yield batch
+
+
+def _with_faults(batch: CanonicalBatch, more: pl.DataFrame) -> CanonicalBatch:
+    """The batch and further rows at fault, each with one fault."""
+    found = pl.concat([more, batch.faults])
+    return CanonicalBatch(batch.table, batch.frame, found, batch.rows_at_fault + more.height, batch.folded)
+
+
+def _reads_money(target: Target) -> bool:
+    return any(target.declared.column(name).unit == "money" for name in target.columns)
+
+
+def _in_currency(frame: pl.DataFrame, column: str, currency: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows in the lake's currency (or that name none), and the others as faults."""
+    named = frame[column].cast(pl.String).str.strip_chars().str.to_uppercase()
+    foreign = (named.replace(CURRENCIES) != currency).fill_null(False) & (named != "").fill_null(False)
+    said = f"is another currency than the lake's, {currency}; convert the amounts before loading, or keep them in a lake of their own"
+    return frame.filter(~foreign), _faults(frame.filter(foreign), column, "currency", said)
 
 
 def convert_target(frame: pl.DataFrame, target: Target, style: NumberStyle) -> CanonicalBatch:

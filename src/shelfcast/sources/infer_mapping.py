@@ -35,6 +35,7 @@ HINTS: dict[str, str] = {
     "events": "calendar_events", "festivals": "calendar_events", "weather": "weather", "orders": "open_orders",
     "transactions": "pos_events", "pos": "pos_events", "receipts": "pos_events",
 }  # fmt: skip
+CURRENCY_NAMES = ("currency", "currencycode", "iso4217", "waehrung", "währung", "devise", "moneda")
 NUMBERED = re.compile(r"^([A-Za-z]+_?)(\d{1,5})$")
 
 
@@ -161,7 +162,8 @@ def infer_mapping(
     more, suggestions = _further_targets(targets[0], evidence, used)
     targets += more
     used |= {name for one in more for name in one.used()}
-    ignored = tuple(name for name in columns if name not in used)
+    currency = next((name for name in columns if bare(name) in CURRENCY_NAMES and name not in used), "")
+    ignored = tuple(name for name in columns if name not in used and name != currency)
     for one in targets:
         for name, column in one.columns.items():
             if column in evidence.ambiguous and name in one.dates:
@@ -171,7 +173,9 @@ def infer_mapping(
                 sure = min(sure, 0.6)
     if ignored:
         notes.append(f"Not used: {', '.join(ignored)}.")
-    mapping = Mapping(tuple(targets), style, FileShape(), ignored, sure, (*reasons, *notes), tuple(suggestions))
+    mapping = Mapping(
+        tuple(targets), style, FileShape(), currency, ignored, sure, (*reasons, *notes), tuple(suggestions)
+    )
     mapping.check(columns, source)
     return mapping
 

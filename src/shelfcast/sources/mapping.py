@@ -83,6 +83,8 @@ class Mapping:
     numbers: NumberStyle = field(default_factory=NumberStyle)
     file: FileShape = field(default_factory=FileShape)
     """How to read the file, where that is fixed; what it leaves empty is found out for each file."""
+    currency_column: str = ""
+    """Source column that names the currency of each row; rows in another one than the lake's are not used."""
     ignored: tuple[str, ...] = ()
     confidence: float = 1.0
     """1 = every name was a declared one; below 0.5 = mostly guessed from content."""
@@ -98,6 +100,10 @@ class Mapping:
         """
         if not self.targets:
             raise BadMapping(f"{source}: the mapping names no target table. Add one under `targets:`.")
+        if self.currency_column and self.currency_column not in columns:
+            raise BadMapping(
+                f"{source}: currency_column {self.currency_column!r} isn't in the file; it has: {', '.join(columns[:40])}."
+            )
         for target in self.targets:
             if target.table not in TABLES or not TABLES[target.table].loadable:
                 known = ", ".join(name for name, table in TABLES.items() if table.loadable)
@@ -166,6 +172,8 @@ def to_yaml(mapping: Mapping, source: str, found: FileShape | None = None) -> st
         lines.append("# How the file was read; found anew for each file. Take the # off to fix it.")
         lines += [f"# {line}" for line in dump({"file": _shape_fields(found)})]
     lines += dump({"numbers": {"decimal": mapping.numbers.decimal, "thousands": mapping.numbers.thousands}})
+    if mapping.currency_column:
+        lines += dump({"currency_column": mapping.currency_column})
     lines += dump({"targets": [_target_fields(target) for target in mapping.targets]})
     if mapping.suggestions:
         lines.append("# Columns not used so far could be loaded too: take the # off and put these under `targets`.")
@@ -212,13 +220,14 @@ def from_yaml(text: str, source: str) -> Mapping:
             f"{source} isn't a mapping file: it must have a list `targets`, each with `table` and `columns`."
         )
     try:
-        _known(body, {"file", "numbers", "targets", "ignored", "source"}, source)
+        _known(body, {"file", "numbers", "targets", "ignored", "currency_column"}, source)
         targets = tuple(_target(one, source) for one in body["targets"])
         style = body.get("numbers") or {}
         return Mapping(
             targets,
             NumberStyle(str(style.get("decimal") or "."), str(style.get("thousands") or "")),
             FileShape(**{name: _shape_value(name, value) for name, value in (body.get("file") or {}).items()}),
+            str(body.get("currency_column") or ""),
             tuple(str(name) for name in body.get("ignored") or ()),
             1.0,
             (f"The mapping file {source} says so.",),

@@ -266,3 +266,10 @@ def test_an_unknown_table_is_refused(platform, write):
 def test_names_that_are_only_a_guess_still_need_what_the_table_needs(platform, write):
     with pytest.raises(BadMapping, match="prices needs price"):
         load(platform, write("sku,shop,day\nA,S,2025-01-01\n", "prices.csv"))
+
+
+def test_money_in_another_currency_is_not_used(platform, write):
+    text = "item_id,location_id,valid_from,price,currency\nA,S,2025-01-01,2,EUR\nB,S,2025-01-01,2,usd\nC,S,2025-01-01,2,€\nD,S,2025-01-01,2,\n"
+    report = load(platform, write(text, "prices.csv"), currency="EUR")
+    assert (report.kept, rules(report)) == (3, {"currency": 1})
+    assert "'usd' is another currency than the lake's, EUR" in report.tables[0].reasons[0].example

@@ -78,6 +78,7 @@ def ingest(
                 mapping_file=mapping,
                 separator=separator,
                 max_bad_share=limit,
+                currency=settings.currency,
             )
             if done.report is None:
                 typer.echo(f"{done.source}: nothing new" + (f" past {done.watermark}." if watermark else "."))
@@ -93,7 +94,7 @@ def ingest(
             ingest_view.mappings(plans)
             if not yes:
                 _ask(plans, bars)
-            reports = load_files(platform, plans, max_bad_share=limit, again=again)
+            reports = load_files(platform, plans, max_bad_share=limit, again=again, currency=settings.currency)
     ingest_view.reports(reports)
     raise_failures(reports)
 
