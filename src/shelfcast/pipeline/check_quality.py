@@ -29,7 +29,7 @@ from shelfcast.quality.completeness import check_completeness
 from shelfcast.quality.findings import Finding, as_rows, quarantine_findings
 from shelfcast.quality.freshness import check_freshness, check_locations_alive
 from shelfcast.quality.price_anomalies import usual_prices
-from shelfcast.quality.references import check_prices_exist, check_references, check_whole_units
+from shelfcast.quality.references import check_prices_exist, check_references, check_whole_units, described
 from shelfcast.quality.report import Report, TableState, first_looks, quarantine_summary
 from shelfcast.quality.report_page import report_page
 
@@ -206,8 +206,8 @@ def _table_findings(
     recent: int,
 ) -> list[Finding]:
     """Rules of whole tables, on all that holds rows."""
-    locations = current(tables, curated.LOCATIONS).select("location_id").collect()
-    known = {"items": items["item_id"], "locations": locations["location_id"]}
+    locations = current(tables, curated.LOCATIONS).collect()
+    known = {"items": described(items, curated.ITEMS), "locations": described(locations, curated.LOCATIONS)}
     found: list[Finding] = []
     for table in _filled(tables):
         rows = current(tables, table)

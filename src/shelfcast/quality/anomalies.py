@@ -150,16 +150,15 @@ def _ragged(
 ) -> tuple[pl.DataFrame, NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Series keys, where each series begins, and its rows' periods and units."""
     rows = sales.filter(pl.col("date").is_between(calendar.first_day, calendar.cutoff) & pl.col("units").is_not_null())
-    rows = rows.select(*KEY, calendar.period("date").alias("t"), "units")
-    new = (pl.col("item_id") != pl.col("item_id").shift()) | (pl.col("location_id") != pl.col("location_id").shift())
-    begins = rows.select(new.fill_null(True)).to_series()
-    steps = rows["t"].diff()
-    if (steps.filter(~begins) <= 0).any() or rows.filter(begins).select(KEY).is_duplicated().any():
-        rows = rows.sort(*KEY, "t")
-        begins = rows.select(new.fill_null(True)).to_series()
-    starts = np.append(begins.arg_true().to_numpy(), rows.height).astype(np.int64)
-    keys = rows.filter(begins).select(KEY).with_row_index("series").with_columns(pl.col("series").cast(pl.Int64))
-    return keys, starts, rows["t"].to_numpy(), rows["units"].cast(pl.Float64).to_numpy()
+    rows = rows.select(*KEY, calendar.period("date").alias("t"), pl.col("units").cast(pl.Float64))
+    keys = rows.select(KEY).unique().sort(KEY).with_row_index("series").with_columns(pl.col("series").cast(pl.Int64))
+    # Sorting by one number is far cheaper than by two names and a day; sorted rows cost next to nothing.
+    placed = rows.join(keys, on=KEY, maintain_order="left").select(
+        "series", "t", "units", (pl.col("series") * calendar.length + pl.col("t")).alias("place")
+    )
+    if not placed["place"].is_sorted():
+        placed = placed.sort("place")
+    return keys, _starts(placed["series"], keys.height), placed["t"].to_numpy(), placed["units"].to_numpy()
 
 
 def _placed(keys: pl.DataFrame, context: Context) -> pl.DataFrame:
@@ -256,7 +255,13 @@ def _told(flags: pl.DataFrame, keys: pl.DataFrame, calendar: Calendar) -> pl.Dat
     still = pl.col("period") + pl.col("length") >= calendar.length
     sentence = (
         pl.when(pl.col("kind") == "spike")
-        .then(pl.format(f"Sold {{}} on {{}}; about {{}} is usual for such a {unit}. " + RULES["spike"].cure, value, day, expected))
+        .then(
+            pl.when(pl.col("value") < 0)
+            .then(pl.format("Sold {} on {}: returns of more than two days' best sales. " + RULES["spike"].cure, value, day))
+            .otherwise(
+                pl.format(f"Sold {{}} on {{}}; about {{}} is usual for such a {unit}. " + RULES["spike"].cure, value, day, expected)
+            )
+        )
         .when(pl.col("kind") == "level_shift")
         .then(
             pl.format(
@@ -284,9 +289,9 @@ def _told(flags: pl.DataFrame, keys: pl.DataFrame, calendar: Calendar) -> pl.Dat
 
 
 def _number(column: str) -> pl.Expr:
-    """Whole above 10, one decimal below."""
+    """Whole and with thousands separated from 10 on, one decimal below."""
     value = pl.col(column).fill_nan(None)
-    return (
-        pl.when(value >= 10).then(value.round(0).cast(pl.Int64, strict=False).cast(pl.String))
-        .otherwise(value.round(1).cast(pl.String)).fill_null("")
-    )  # fmt: skip
+    digits = value.abs().round(0).cast(pl.Int64, strict=False).cast(pl.String)
+    grouped = digits.str.reverse().str.replace_all(r"(\d{3})", "${1},").str.reverse().str.strip_chars_start(",")
+    signed = pl.when(value < 0).then(pl.concat_str(pl.lit("-"), grouped)).otherwise(grouped)
+    return pl.when(value.abs() >= 10).then(signed).otherwise(value.round(1).cast(pl.String)).fill_null("")

@@ -103,6 +103,7 @@ def day_totals(sales: pl.LazyFrame, items: pl.DataFrame, calendar: Calendar) -> 
         .group_by("location_id", pl.col("category").fill_null(""), "date")
         .agg(
             pl.col("units").clip(lower_bound=0).sum(),
+            pl.col("units").max().clip(lower_bound=0).alias("top"),
             pl.len().alias("rows"),
             (pl.col("units") == 0).sum().alias("zeros"),
             delay.mean().alias("delay"),
@@ -139,13 +140,17 @@ def build_context(
         half_window: periods on each side of the running median that says what a group usually sells.
     """
     places = totals.select("location_id").unique().sort("location_id").with_row_index("place")
-    by_place, row_counts = (_matrix(totals, places, name, calendar, "place") for name in ("units", "rows"))
-    groups, group_totals = _groups(totals, places, by_place, calendar)
+    row_counts = _matrix(totals, places, "rows", calendar, "place")
+    groups, group_totals, tops = _groups(totals, places, calendar)
+    bases = _running_median(group_totals, half_window)
+    # One absurd row must not make a festival of the day for all others.
+    absurd = (group_totals > 3.0 * bases) & (tops > 0.5 * group_totals)
+    group_totals[absurd] -= tops[absurd]
     rows, zeros = int(totals["rows"].sum()), int(totals["zeros"].sum())
     return Context(
         calendar=calendar,
         totals=group_totals,
-        bases=_running_median(group_totals, half_window),
+        bases=bases,
         closed=_closed(places, row_counts, openings, calendar),
         groups=groups,
         categories=categories_of(items),
@@ -156,31 +161,34 @@ def build_context(
     )
 
 
-def _matrix(frame: pl.DataFrame, index: pl.DataFrame, value: str, calendar: Calendar, name: str) -> NDArray[np.float64]:
-    """Sums of `value` by row of the index and period."""
+def _matrix(
+    frame: pl.DataFrame, index: pl.DataFrame, value: str, calendar: Calendar, name: str, into: np.ufunc = np.add
+) -> NDArray[np.float64]:
+    """Sums (or another fold) of `value` by row of the index and period."""
     on = [column for column in index.columns if column != name]
     placed = frame.join(index, on=on).with_columns(calendar.period("date").alias("t"))
     placed = placed.filter(pl.col("t").is_between(0, calendar.length - 1))
     matrix = np.zeros((index.height, calendar.length))
-    np.add.at(matrix, (placed[name].to_numpy(), placed["t"].to_numpy()), placed[value].to_numpy())
+    into.at(matrix, (placed[name].to_numpy(), placed["t"].to_numpy()), placed[value].to_numpy())
     return matrix
 
 
 def _groups(
-    totals: pl.DataFrame, places: pl.DataFrame, by_place: NDArray[np.float64], calendar: Calendar
-) -> tuple[pl.DataFrame, NDArray[np.float64]]:
-    """Groups by location and category; those that sell too little share the group of their whole location."""
+    totals: pl.DataFrame, places: pl.DataFrame, calendar: Calendar
+) -> tuple[pl.DataFrame, NDArray[np.float64], NDArray[np.float64]]:
+    """Groups by location and category, their units and their largest row; small ones share their whole location's."""
     pairs = totals.select("location_id", "category").unique().sort("location_id", "category").with_row_index("pair")
-    matrix = _matrix(totals, pairs, "units", calendar, "pair")
-    big = matrix[:, -182:].mean(axis=1) >= LEAST_GROUP_UNITS
-    position = np.cumsum(big) - 1 + places.height
+    by_pair = _matrix(totals, pairs, "units", calendar, "pair")
+    big = np.median(by_pair[:, -182:], axis=1) >= LEAST_GROUP_UNITS
     pairs = pairs.join(places, on="location_id", maintain_order="left").with_columns(
-        big=pl.Series(big, dtype=pl.Boolean), own=pl.Series(position)
+        pl.Series("big", big, dtype=pl.Boolean), pl.Series("own", np.cumsum(big) - 1 + places.height)
     )
     group = pl.when("big").then("own").otherwise(pl.col("place").cast(pl.Int64)).alias("group")
-    return pairs.select("location_id", "category", group, pl.col("place").cast(pl.Int64)), np.vstack(
-        [by_place, matrix[big]]
-    )
+    units = np.vstack([_matrix(totals, places, "units", calendar, "place"), by_pair[big]])
+    top_place = _matrix(totals, places, "top", calendar, "place", np.maximum)
+    top_pair = _matrix(totals, pairs.select("location_id", "category", "pair"), "top", calendar, "pair", np.maximum)
+    keys = pairs.select("location_id", "category", group, pl.col("place").cast(pl.Int64))
+    return keys, units, np.vstack([top_place, top_pair[big]])
 
 
 def _running_median(matrix: NDArray[np.float64], half: int) -> NDArray[np.float64]:

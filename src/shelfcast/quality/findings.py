@@ -63,7 +63,7 @@ def quarantine_findings(quarantine: pl.DataFrame, rows: dict[str, int]) -> list[
     return [
         Finding(
             one["table"], one["rule"], one["column"] or "", rows.get(one["table"], 0) + one["failed"], one["failed"],
-            f"{counting(one['failed'], 'row')} in quarantine; the first is line {one['source_line']:,} of"
+            f"{counting(one['failed'], 'row')} for {one['table']} in quarantine; the first is line {one['source_line']:,} of"
             f" {one['source']}: {one['reason']}",
             RULES[one["rule"]].severity if one["rule"] in RULES else "error",
         )

@@ -31,13 +31,26 @@ def check_references(rows: pl.LazyFrame, table: Table, known: Mapping[str, pl.Se
             continue
         message = (
             f"{counting(failed, 'row')} of {table.name} name {counting(strange.height, other.removesuffix('s'))} that"
-            f" {'is' if strange.height == 1 else 'are'} not in {other}: {listed(strange[column].to_list())}."
+            f" {'is' if strange.height == 1 else 'are'} not described in {other}: {listed(strange[column].to_list())}."
             f" {RULES[rule].cure}"
             if failed
-            else f"Every {column} of {table.name} is in {other}."
+            else f"Every {column} of {table.name} is described in {other}."
         )
         found.append(Finding(table.name, rule, column, total, failed, message))
     return found
+
+
+def described(rows: pl.DataFrame, table: Table) -> pl.Series:
+    """Keys of a dimension about which something is said: a row with nothing but its key and defaults was made from
+    facts, so that they can be used, and tells nobody what the item or location is."""
+    telling = [c.name for c in table.columns if c.name not in table.key and not c.derived and not c.volatile]
+    said = [
+        pl.col(c).is_not_null() & (pl.col(c) != pl.lit(table.column(c).default)).fill_null(True)
+        if table.column(c).default is not None
+        else pl.col(c).is_not_null()
+        for c in telling
+    ]
+    return rows.filter(pl.any_horizontal(said))[table.key[0]]
 
 
 def check_whole_units(sales: pl.LazyFrame, items: pl.DataFrame) -> list[Finding]:

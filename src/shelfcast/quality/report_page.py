@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
+from statistics import median
 
 from shelfcast.quality.findings import Finding
 from shelfcast.quality.report import KIND_NAMES, Report
@@ -87,12 +88,16 @@ def _steps(report: Report) -> str:
 
 
 def _all_units(report: Report) -> str:
-    if not any(report.units_by_day):
+    values = report.units_by_day
+    if not any(values):
         return ""
     first, last = report.recent_days[0], report.recent_days[-1]
-    return bars(report.units_by_day, set(), 960, 90, "Units sold per day") + (
-        f'<p class="soft">{first:%d %b %Y} to {last:%d %b %Y}; highest {max(report.units_by_day):,.0f} units.</p>'
-    )
+    limit = 3.0 * (median([value for value in values if value > 0]))
+    cut = {n for n, value in enumerate(values) if value > limit}
+    note = f" Red days are out of all proportion ({max(values):,.0f} at most) and cut off." if cut else ""
+    chart = bars([min(value, limit) for value in values], cut, 960, 90, "Units sold per day")
+    shown = max(value for value in values if value <= limit)
+    return f'{chart}<p class="soft">{first:%d %b %Y} to {last:%d %b %Y}; highest {shown:,.0f} units.{note}</p>'
 
 
 def _looks(report: Report) -> str:
@@ -116,7 +121,7 @@ def _looks(report: Report) -> str:
     tail = (
         f'<p class="soft">{more:,} more flags are in the table <code>anomalies</code>.</p>' if more > 0 and rows else ""
     )
-    return _table(("flag", "series", f"last {len(report.recent_days)} days", stake_name, "what"), rows, "  nL") + tail
+    return _table(("flag", "series", f"last {len(report.recent_days)} days", stake_name, "what"), rows, "   nL") + tail
 
 
 def _kinds(report: Report) -> str:

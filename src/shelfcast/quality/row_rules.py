@@ -16,6 +16,11 @@ EARLIEST = date(1990, 1, 1)
 LATEST = date(2100, 12, 31)
 AHEAD_OF_UTC = timedelta(hours=14)
 """The furthest a local clock runs ahead of UTC: a business date may be tomorrow's in UTC."""
+SPANS = (
+    ("first_date", "last_date"), ("start_date", "end_date"), ("valid_from", "valid_to"), ("launch_date", "end_date"),
+    ("effective_from", "effective_to"), ("open_from", "open_to"), ("ordered_on", "received_on"),
+)  # fmt: skip
+"""Columns that begin and end a span, in whatever table has both."""
 RAW = "__raw_"
 """Prefix of a column that holds the value as it came, as text."""
 
@@ -39,6 +44,7 @@ def row_rules(table: Table, present: Sequence[str], now: datetime | None = None)
     rules += [rule for column in columns for rule in _dates(column, table, now)]
     if table.kind is Kind.FACT and "known_at" in present and table.partition in present and table.partition:
         rules += list(_known_before(table.partition))
+    rules += [rule for pair in SPANS for rule in _spans(*pair, {column.name for column in columns})]
     return rules
 
 
@@ -120,6 +126,13 @@ def _moment(bound: date, column: Column) -> pl.Expr:
         return pl.lit(bound)
     last = time.max if bound != EARLIEST else time.min
     return pl.lit(datetime.combine(bound, last, UTC), column.type.polars)
+
+
+def _spans(begin: str, end: str, present: set[str]) -> Iterator[RowRule]:
+    if {begin, end} <= present:
+        backwards = (pl.col(end) < pl.col(begin)).fill_null(False)
+        reason = said_of(end, f"before {begin}", "ends_before_start")
+        yield RowRule("ends_before_start", end, backwards, reason)
 
 
 def _known_before(day: str) -> Iterator[RowRule]:

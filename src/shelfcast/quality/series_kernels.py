@@ -291,6 +291,17 @@ def scan(
                 written += 1
                 flags += 1
             t += length
+        # Returns beyond all sales: a wrong sign or a typing error.
+        for r in range(begin, end):
+            t = periods[r]
+            if recent <= t <= last and units[r] < 0 and flags < MOST_FLAGS // 2:
+                best_day = _third_largest(y, factor, max(first, T - windows[YEAR]), last + 1, t, t)
+                if -units[r] > 2.0 * best_day + 3.0 * limits[SPIKE_UNITS]:
+                    out_series[written], out_kind[written], out_period[written] = i, SPIKE, t
+                    out_length[written], out_value[written], out_expected[written] = 1, units[r], max(expected[t], 0.0)
+                    out_score[written] = -(_root(-units[r]) + _root(max(expected[t], 0.0))) / scale
+                    written += 1
+                    flags += 1
         # Likely stock-outs: runs of zeros too long for chance.
         zeros, counted = 0, 0
         for t in range(from_scale, recent):
