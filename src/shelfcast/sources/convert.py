@@ -70,12 +70,14 @@ def convert_target(frame: pl.DataFrame, target: Target, style: NumberStyle) -> C
         column = table.column(name)
         values = frame[source]
         read = _read(values, column, target, style)
-        wrong = read.is_null() & ~is_nothing(values)
-        if column.default is not None and read.null_count():
-            read = read.fill_null(pl.lit(column.default, dtype=read.dtype)) if not wrong.all() else read
-        if wrong.any():
-            found.append(_faults(frame.filter(wrong), source, *_unreadable(column, target, style)))
-        bad = bad | wrong
+        # Most columns are whole: only where something is missing is it asked whether it was given and unreadable.
+        if read.null_count():
+            wrong = read.is_null() & ~is_nothing(values)
+            if column.default is not None:
+                read = pl.select(pl.when(read.is_null() & ~wrong).then(pl.lit(column.default)).otherwise(read)).to_series()
+            if wrong.any():
+                found.append(_faults(frame.filter(wrong), source, *_unreadable(column, target, style)))
+                bad = bad | wrong
         done[name] = read
     for name, value in target.constants.items():
         done[name] = pl.Series(name, [value]).cast(table.column(name).type.polars).new_from_index(0, frame.height)

@@ -248,3 +248,12 @@ def test_every_loadable_table_can_be_inferred_from_its_name_alone_or_says_what_i
         if TABLES[name].loadable:
             with pytest.raises(BadMapping, match=r"needs|fit no table"):
                 infer(frame, name, table=name)
+
+
+def test_an_empty_cell_gets_the_default_and_an_unreadable_one_does_not():
+    frame = sample(item_id=["A", "B", "C"], unit=["kg", "", None], unit_step=["0.001", "", "x"])
+    lines = pl.int_range(1, 4, eager=True).alias(SOURCE_LINE)
+    (batch,) = convert(RawBatch(frame.with_columns(lines)), infer(frame, "items"))
+    assert batch.frame.select("item_id", "unit", "unit_step").rows() == [("A", "kg", 0.001), ("B", "each", 1.0)]
+    assert batch.faults.select(SOURCE_LINE, "column", "value", "rule").rows() == [(3, "unit_step", "x", "number")]
+    assert batch.rows_in == 3
