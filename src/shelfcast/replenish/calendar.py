@@ -11,7 +11,8 @@ floor before opening. So with o1 the first order day >= t and o2 the next one:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -45,6 +46,7 @@ class Times:
         return self.next_delivery - 1
 
 
+@cache
 def weekday_mask(text: str | None) -> Flags:
     """Which weekdays (Monday first) a list names; an empty list names all.
 
@@ -176,7 +178,3 @@ def to_dates(cutoff: date, days: Integers) -> pl.Series:
     start = np.datetime64(cutoff, "D")
     dates = pl.Series((start + np.where(days < NEVER, days, 0)).astype("datetime64[D]")).cast(pl.Date)
     return dates.set(pl.Series(days >= NEVER), None)
-
-
-def day_after(cutoff: date) -> date:
-    return cutoff + timedelta(days=1)
