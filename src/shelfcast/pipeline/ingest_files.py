@@ -143,7 +143,7 @@ def _like_an_earlier_one(path: Path, table: str, inferred: dict[str, FilePlan]) 
         return None
     if any(target.wide for target in earlier.mapping.targets):
         earlier.mapping.check(file.columns, file.name)
-    return replace(earlier, file=file)
+    return replace(earlier, file=file, source=file.name)
 
 
 def in_order(plans: Sequence[FilePlan]) -> list[FilePlan]:

@@ -76,6 +76,7 @@ def test_months_in_files_of_their_own_end_as_one_file_with_a_report_each(tmp_pat
         part.write_csv(months[-1])
     platform = in_memory()
     reports = ingest_files(platform, months)
+    assert [report.source for report in reports] == [month.name for month in months]
     assert [report.inserted for report in reports] == [31 * 20, 28 * 20, 31 * 20, 30 * 20]
     assert len(platform.tables.state(curated.SALES).snapshots) == 1
     one, other = standing(platform)["sales"], standing(load(whole))["sales"]
