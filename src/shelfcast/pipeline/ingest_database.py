@@ -43,6 +43,7 @@ def ingest_database(
     separator: str = "",
     max_bad_share: float = MAX_BAD_SHARE,
     currency: str = "",
+    frequency: str = "D",
 ) -> DatabaseLoad:
     """Read a query and load its rows. `table` is the canonical table, where the columns alone don't tell.
 
@@ -65,7 +66,13 @@ def ingest_database(
         if not extract.rows:
             return DatabaseLoad(source, 0, None, query.watermark)
         plan = plan_file(platform, path, table=table, mapping_file=mapping_file, separator=separator)
-        reports = load_files(platform, [replace(plan, source=source)], max_bad_share=max_bad_share, currency=currency)
+        reports = load_files(
+            platform,
+            [replace(plan, source=source)],
+            max_bad_share=max_bad_share,
+            currency=currency,
+            frequency=frequency,
+        )
         raise_failures(reports)
     if query.watermark_column and extract.watermark is not None:
         platform.records.put(

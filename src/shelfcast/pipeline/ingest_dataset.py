@@ -14,7 +14,13 @@ from shelfcast.sources.datasets import DATASETS
 
 
 def ingest_dataset(
-    platform: Platform, name: str, path: Path, *, max_bad_share: float = MAX_BAD_SHARE, again: bool = False
+    platform: Platform,
+    name: str,
+    path: Path,
+    *,
+    max_bad_share: float = MAX_BAD_SHARE,
+    again: bool = False,
+    frequency: str = "D",
 ) -> LoadReport:
     """Load a public set: the publisher's own files, or the tidy Parquet of the same set, in one load.
 
@@ -38,7 +44,10 @@ def ingest_dataset(
         platform.progress.done(source, said(earlier))
         return earlier
     reports = load_together(
-        platform, [Incoming(manifest, dataset.batches(paths), (read_from,))], max_bad_share=max_bad_share
+        platform,
+        [Incoming(manifest, dataset.batches(paths), (read_from,))],
+        max_bad_share=max_bad_share,
+        frequency=frequency,
     )
     for one in kept:
         settle(platform.records, one, LoadState.FAILED if reports[0].error else LoadState.LOADED, {}, reports[0].error)

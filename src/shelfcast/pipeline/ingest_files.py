@@ -161,6 +161,7 @@ def ingest_files(
     max_bad_share: float = MAX_BAD_SHARE,
     again: bool = False,
     currency: str = "",
+    frequency: str = "D",
 ) -> list[LoadReport]:
     """Load files, descriptions before facts. A file whose content is in the lake already changes nothing and says so.
 
@@ -169,7 +170,9 @@ def ingest_files(
             other files are loaded).
     """
     plans = plan_files(platform, paths, table=table, mapping_file=mapping_file, separator=separator)
-    reports = load_files(platform, plans, max_bad_share=max_bad_share, again=again, currency=currency)
+    reports = load_files(
+        platform, plans, max_bad_share=max_bad_share, again=again, currency=currency, frequency=frequency
+    )
     raise_failures(reports)
     return reports
 
@@ -181,8 +184,9 @@ def load_files(
     max_bad_share: float = MAX_BAD_SHARE,
     again: bool = False,
     currency: str = "",
+    frequency: str = "D",
 ) -> list[LoadReport]:
-    """Receive the files, then load their rows; a report for each, in order. `currency` is the lake's.
+    """Receive the files, then load their rows; a report for each, in order. `currency` and `frequency` are the lake's.
 
     Files of one shape are loaded together, up to `GROUP_ROWS` rows. A file that couldn't be loaded has its `error` in
     its report (`raise_failures` raises it) and holds up no other.
@@ -192,7 +196,7 @@ def load_files(
     rows = 0
 
     def load() -> None:
-        done = load_together(platform, [one for _, one in waiting], max_bad_share=max_bad_share)
+        done = load_together(platform, [one for _, one in waiting], max_bad_share=max_bad_share, frequency=frequency)
         for (number, one), report in zip(waiting, done):
             reports[number] = report
             platform.progress.done(one.manifest.source, said(report))

@@ -51,7 +51,7 @@ class Incoming:
 
 
 def load_together(
-    platform: Platform, group: Sequence[Incoming], *, max_bad_share: float = MAX_BAD_SHARE
+    platform: Platform, group: Sequence[Incoming], *, max_bad_share: float = MAX_BAD_SHARE, frequency: str = "D"
 ) -> list[LoadReport]:
     """Check each source by itself, then merge them with as few commits as can be; a report for each, in order.
 
@@ -67,7 +67,7 @@ def load_together(
         write_quarantine(platform, loads)
         for load in loads:
             load.error = load.error or load.refusal(max_bad_share)
-        merge_together(platform.tables, [load.as_checked() for load in loads if not load.error])
+        merge_together(platform.tables, [load.as_checked() for load in loads if not load.error], frequency)
     share = round((time.perf_counter() - started) / max(len(group), 1), 3)
     reports = [
         LoadReport(

@@ -34,8 +34,11 @@ class Checked:
     tallies: Mapping[str, Tally]
 
 
-def merge_together(tables: TableStore, loads: Sequence[Checked]) -> None:
-    """Merge all loads, descriptions first, so that facts find their items and locations; counts go to the tallies."""
+def merge_together(tables: TableStore, loads: Sequence[Checked], frequency: str = "D") -> None:
+    """Merge all loads, descriptions first, so that facts find their items and locations; counts go to the tallies.
+
+    `frequency` is the length of the lake's period (D, W), by which it is known when a row without `known_at` was known.
+    """
     names = dict.fromkeys(name for load in loads for name in load.rows)
     referred = _Referred()
     for name in sorted(names, key=lambda one: bool(TABLES[one].references)):
@@ -47,15 +50,15 @@ def merge_together(tables: TableStore, loads: Sequence[Checked]) -> None:
                 referred.note(table, rows, load)
                 rows = rows.drop(SOURCE_LINE).with_columns(pl.lit(load.tallies[name].load_id).alias("load_id"))
                 if waiting and not _may_join(tables, table, waiting, load, rows):
-                    _merge(tables, table, waiting)
+                    _merge(tables, table, waiting, frequency)
                     waiting = []
                 waiting.append((load, rows))
         if waiting:
-            _merge(tables, table, waiting)
+            _merge(tables, table, waiting, frequency)
     referred.add_unknown(tables)
 
 
-def _merge(tables: TableStore, table: Table, parts: Sequence[tuple[Checked, pl.DataFrame]]) -> None:
+def _merge(tables: TableStore, table: Table, parts: Sequence[tuple[Checked, pl.DataFrame]], frequency: str) -> None:
     """Merge the parts in one go. More than one part means all rows are new, so each part's count is known."""
     first = parts[0][0].manifest
     notes = {
@@ -63,7 +66,7 @@ def _merge(tables: TableStore, table: Table, parts: Sequence[tuple[Checked, pl.D
         "load_id": first.load_id,
     }
     rows = pl.concat([frame for _, frame in parts]) if len(parts) > 1 else parts[0][1]
-    done = merge(tables, table, rows, received_at=first.received_at, notes=notes)
+    done = merge(tables, table, rows, received_at=first.received_at, notes=notes, frequency=frequency)
     known = done.corrected + done.unchanged + done.repeated
     for load, frame in parts:
         tally = load.tallies[table.name]

@@ -74,7 +74,9 @@ def convert_target(frame: pl.DataFrame, target: Target, style: NumberStyle) -> C
         if read.null_count():
             wrong = read.is_null() & ~is_nothing(values)
             if column.default is not None:
-                read = pl.select(pl.when(read.is_null() & ~wrong).then(pl.lit(column.default)).otherwise(read)).to_series()
+                read = pl.select(
+                    pl.when(read.is_null() & ~wrong).then(pl.lit(column.default)).otherwise(read)
+                ).to_series()
             if wrong.any():
                 found.append(_faults(frame.filter(wrong), source, *_unreadable(column, target, style)))
                 bad = bad | wrong

@@ -61,7 +61,9 @@ def ingest(
             if len(paths) != 1:
                 raise BadParameter(f"--dataset {dataset} needs one folder (or file), {len(paths)} are named.")
             reports: Sequence[LoadReport] = [
-                ingest_dataset(platform, dataset, paths[0], max_bad_share=limit, again=again)
+                ingest_dataset(
+                    platform, dataset, paths[0], max_bad_share=limit, again=again, frequency=settings.frequency
+                )
             ]
         elif database:
             from shelfcast.pipeline.ingest_database import ingest_database
@@ -79,6 +81,7 @@ def ingest(
                 separator=separator,
                 max_bad_share=limit,
                 currency=settings.currency,
+                frequency=settings.frequency,
             )
             if done.report is None:
                 typer.echo(f"{done.source}: nothing new" + (f" past {done.watermark}." if watermark else "."))
@@ -94,7 +97,14 @@ def ingest(
             ingest_view.mappings(plans)
             if not yes:
                 _ask(plans, bars)
-            reports = load_files(platform, plans, max_bad_share=limit, again=again, currency=settings.currency)
+            reports = load_files(
+                platform,
+                plans,
+                max_bad_share=limit,
+                again=again,
+                currency=settings.currency,
+                frequency=settings.frequency,
+            )
     ingest_view.reports(reports)
     raise_failures(reports)
 
