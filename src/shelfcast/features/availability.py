@@ -278,12 +278,20 @@ def _day_factor(demand: Floats, weight: Floats, usual: Floats, group: NDArray[np
     """How a day went for a group against its usual: (groups, T), drawn to 1."""
     count = int(group.max()) + 1 if len(group) else 0
     seen, expected = np.zeros((count, demand.shape[1])), np.zeros((count, demand.shape[1]))
-    np.add.at(seen, group, demand * weight)
-    np.add.at(expected, group, usual * weight)
+    _add_to_groups(demand, weight, group, seen)
+    _add_to_groups(usual, weight, group, expected)
     days = np.maximum((expected > 0).sum(axis=1), 1)
     members = np.bincount(group, minlength=count)
     prior = DAY_PRIOR * expected.sum(axis=1) / days / np.maximum(members, 1)
     return (seen + prior[:, None]) / np.maximum(expected + prior[:, None], 1e-9)
+
+
+@njit(cache=True, nogil=True)
+def _add_to_groups(values: Floats, weight: Floats, group: NDArray[np.integer], out: Floats) -> None:
+    """Sum of values x weight by group."""
+    for i in range(values.shape[0]):
+        for t in range(values.shape[1]):
+            out[group[i], t] += values[i, t] * weight[i, t]
 
 
 def _luck(sold: Floats, usual: Floats, in_stock: NDArray[np.bool_]) -> Floats:

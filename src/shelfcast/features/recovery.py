@@ -13,7 +13,9 @@ from shelfcast.features.panel import Floats
 SEASONS = {"D": 7, "W": 1, "M": 1}
 
 
-def recovered_demand(history: History, frequency: str = "D", *, method: str = FULL) -> tuple[Floats, NDArray[np.object_]]:
+def recovered_demand(
+    history: History, frequency: str = "D", *, method: str = FULL
+) -> tuple[Floats, NDArray[np.object_]]:
     """(demand, evidence), each (series, T): sales, or recovered demand with what it rests on; NaN where missing.
 
     Evidence holds Python strings (a fixed-width array would take a few hundred bytes for every empty cell).
