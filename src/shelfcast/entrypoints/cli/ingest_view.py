@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shelfcast.entrypoints.cli.render import console, grid
 from shelfcast.pipeline.ingest_files import FilePlan
-from shelfcast.pipeline.load_report import LoadReport
+from shelfcast.pipeline.load_report import LoadReport, Reason
 
 FULL_REPORTS = 12
 """With more files than this, only a total by table is shown, and each reason once."""
@@ -99,25 +99,23 @@ COUNTS = ("rows_in", "kept", "quarantined", "inserted", "corrected", "unchanged"
 
 
 def _reasons(loads: Sequence[LoadReport]) -> None:
-    found = [
-        (
-            one.table,
-            reason.rule,
-            reason.column,
-            f"{reason.rows:,}",
-            ", ".join(map(str, reason.first_lines)),
-            reason.example,
-        )
-        for load in loads
-        for one in load.tables
-        for reason in one.reasons
-    ]
+    """Each reason once a table, with the first rows of the first file that has it."""
+    found: dict[tuple[str, str, str], tuple[int, str, Reason]] = {}
+    for load in loads:
+        for one in load.tables:
+            for reason in one.reasons:
+                key = (one.table, reason.rule, reason.column)
+                rows, source, first = found.get(key, (0, load.source, reason))
+                found[key] = (rows + reason.rows, source, first)
     if found:
         grid(
-            "In quarantine (shelfcast tables quarantine)",
-            ("table", "rule", "column", "rows", "first lines", "for example"),
-            found[:30],
+            "In quarantine (see them all: shelfcast tables quarantine)",
+            ("table", "rule", "column", "rows", "first in", "for example"),
+            [
+                (table, rule, column, f"{rows:,}", f"{source}: {', '.join(map(str, first.first_lines))}", first.example)
+                for (table, rule, column), (rows, source, first) in list(found.items())[:40]
+            ],
             right=("rows",),
         )
-        if len(found) > 30:
-            console.print(f"  ... and {len(found) - 30} more kinds", style="dim")
+        if len(found) > 40:
+            console.print(f"  ... and {len(found) - 40} more kinds", style="dim")
