@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
 from shelfcast.domain.slices import Slice
@@ -65,11 +64,13 @@ def of_frame(table: Table, frame: pl.DataFrame) -> Fingerprint:
 
 def row_hashes(table: Table, frame: pl.DataFrame) -> Hashes:
     """A hash a row over the table's stable columns, shape (rows,)."""
+    from shelfcast.lake.row_hash import add_column, mixed
+
     sums: Hashes = np.zeros(frame.height, np.uint64)
     for name in table.stable:
         if name in frame.columns:
-            _add_column(sums, _values(frame[name], table.column(name).type), _seed(name), _valid(frame[name]))
-    return _mixed(sums)
+            add_column(sums, _values(frame[name], table.column(name).type), _seed(name), _valid(frame[name]))
+    return mixed(sums)
 
 
 def table_fingerprint(tables: TableStore, table: Table) -> str:
@@ -156,6 +157,8 @@ def _values(column: pl.Series, kind: Type) -> Hashes:
 
 
 def _text_hashes(column: pl.Series) -> Hashes:
+    from shelfcast.lake.row_hash import fnv
+
     array = column.rechunk().to_arrow()
     if array.offset:
         array = array.take(np.arange(len(array)))
@@ -163,39 +166,4 @@ def _text_hashes(column: pl.Series) -> Hashes:
     if data is None or len(array) == 0:
         return np.full(len(array), 14695981039346656037, np.uint64)
     places = np.frombuffer(offsets, np.int64)[: len(array) + 1]
-    return _fnv(places, np.frombuffer(data, np.uint8))
-
-
-@njit(cache=True)
-def _fnv(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> Hashes:
-    """FNV-1a of each text's UTF-8 bytes."""
-    hashes = np.empty(len(offsets) - 1, np.uint64)
-    for row in range(len(offsets) - 1):
-        value = np.uint64(14695981039346656037)
-        for place in range(offsets[row], offsets[row + 1]):
-            value = (value ^ np.uint64(data[place])) * np.uint64(1099511628211)
-        hashes[row] = value
-    return hashes
-
-
-@njit(cache=True)
-def _mix(value: np.uint64) -> np.uint64:
-    """splitmix64's finaliser: every bit depends on every bit."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-@njit(cache=True)
-def _add_column(sums: Hashes, values: Hashes, seed: np.uint64, valid: NDArray[np.bool_]) -> None:
-    for row in range(len(sums)):
-        if valid[row]:
-            sums[row] += _mix(_mix(values[row]) + seed)
-
-
-@njit(cache=True)
-def _mixed(sums: Hashes) -> Hashes:
-    result = np.empty_like(sums)
-    for row in range(len(sums)):
-        result[row] = _mix(sums[row] + np.uint64(0x9E3779B97F4A7C15))
-    return result
+    return fnv(places, np.frombuffer(data, np.uint8))
