@@ -60,7 +60,7 @@ def _in_currency(frame: pl.DataFrame, column: str, currency: str) -> tuple[pl.Da
 def convert_target(frame: pl.DataFrame, target: Target, style: NumberStyle) -> CanonicalBatch:
     """Rows of one table out of a batch."""
     table = target.declared
-    frame = _split(_measures(_long(frame, target), target), target)
+    frame = _split(_measures(_long(frame, target, style), target), target)
     done: dict[str, pl.Series] = {}
     found: list[pl.DataFrame] = []
     bad = pl.Series([False], dtype=pl.Boolean).new_from_index(0, frame.height)
@@ -120,7 +120,7 @@ def _empty(table: Table) -> pl.DataFrame:
     return table.empty().with_columns(pl.lit(None, pl.Int64).alias(SOURCE_LINE))
 
 
-def _long(frame: pl.DataFrame, target: Target) -> pl.DataFrame:
+def _long(frame: pl.DataFrame, target: Target, style: NumberStyle) -> pl.DataFrame:
     """Wide to long: a row per cell that holds something. An empty cell is a missing period, not a row."""
     if target.wide is None:
         return frame
@@ -129,12 +129,22 @@ def _long(frame: pl.DataFrame, target: Target) -> pl.DataFrame:
         keep.append(target.split.column)
     days = period_days([name for name in frame.columns if name not in keep], target.wide)
     cells = list(days)
-    if not frame.select(cells).dtypes or len(set(frame.select(cells).dtypes)) > 1:
-        frame = frame.with_columns(pl.col(cells).cast(pl.String))
-    long = frame.unpivot(on=cells, index=keep, variable_name="__name", value_name="__cell")
-    long = long.filter(~is_nothing(long["__cell"]))
-    periods = pl.DataFrame({"__name": cells, PERIOD: list(days.values())}, schema_overrides={PERIOD: pl.Date})
-    return long.join(periods, on="__name", how="left", maintain_order="left").drop("__name")
+    frame = _cells_of_one_type(frame, cells, style)
+    # Rows come out period by period, so each period's day is repeated instead of joined to its name.
+    long = frame.unpivot(on=cells, index=keep, variable_name="__name", value_name="__cell").drop("__name")
+    repeated = (
+        pl.Series(PERIOD, list(days.values()), dtype=pl.Date).repeat_by(frame.height).explode(empty_as_null=False)
+    )
+    return long.with_columns(repeated).filter(~is_nothing(long["__cell"]))
+
+
+def _cells_of_one_type(frame: pl.DataFrame, cells: list[str], style: NumberStyle) -> pl.DataFrame:
+    """Cells as numbers where all of them are; else as text, so that a bad one is kept as it came."""
+    if style.decimal == ".":
+        numbers = frame.select(pl.col(cells).cast(pl.Float64, strict=False))
+        if numbers.null_count().equals(frame.select(cells).null_count()):
+            return frame.with_columns(numbers)
+    return frame.with_columns(pl.col(cells).cast(pl.String))
 
 
 def period_days(names: list[str], wide: Wide) -> dict[str, date]:
