@@ -137,27 +137,64 @@ def run(rows: int, keys: int, series: int, folder: Path) -> dict[str, Any]:
         "maintain: compact, expire, vacuum", lambda: tables.maintain(SALES, keep=1, grace=timedelta(0)), total
     )
     after = tables.state(SALES)
+    many_small_files(clock, folder)
     return {
         "rows": rows, "keys": keys, "series": series, "steps": clock.steps,
         "files_before_maintenance": before.files, "files_after_maintenance": after.files,
         "disk_mb_before_maintenance": round(done.bytes_before / 1e6, 1), "disk_mb_after_maintenance": round(done.bytes_after / 1e6, 1),
-        "cores": os.cpu_count(), "python": platform.python_version(),
+        "cores": os.cpu_count(), "load_average": round(os.getloadavg()[1], 1), "python": platform.python_version(),
         "versions": {name: version(name) for name in ("polars", "pyarrow", "pyiceberg", "pyiceberg-core")},
         "measured_on": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip
+
+
+def many_small_files(clock: Clock, folder: Path) -> None:
+    """A month held in 60 small files, replaced whole and by item: our way and PyIceberg's own `overwrite`."""
+    from pyiceberg.expressions import And, EqualTo, GreaterThanOrEqual, LessThan
+
+    rows = SALES.conform(next(iter(month_frames(31 * 5000, 5000, np.random.default_rng(1)))))
+    first, end = FIRST, (FIRST + timedelta(days=31)).replace(day=1)
+    month, item = Slice.between("date", first, end), Slice.of(item_id="ITEM_000007")
+    by_date = And(GreaterThanOrEqual("date", first), LessThan("date", end))
+    by_item = EqualTo("item_id", "ITEM_000007")
+    one_item = rows.filter(item.to_polars())
+
+    def scattered(name: str) -> IcebergTables:
+        tables = IcebergTables.local(folder / name)
+        for part in range(60):
+            tables.replace(SALES, rows.filter(pl.arange(pl.len()) % 60 == part), None)
+        return tables
+
+    one, two, three, four = (scattered(name) for name in ("one", "two", "three", "four"))
+    three_stored, four_stored = three.iceberg_table(SALES), four.iceberg_table(SALES)
+    ways: dict[str, Callable[[], Any]] = {
+        "replaced whole, ours": lambda: one.replace(SALES, rows, month),
+        "replaced whole, PyIceberg's overwrite": lambda: three_stored.overwrite(rows.to_arrow(), by_date),
+        "one item replaced, ours": lambda: two.replace(SALES, one_item, item),
+        "one item replaced, PyIceberg's overwrite": lambda: four_stored.overwrite(one_item.to_arrow(), by_item),
+    }
+    for name, way in ways.items():
+        clock.time(f"month in 60 files, {name}", way, rows.height)
+
+
+def row(step: dict[str, Any]) -> str:
+    return (
+        f"| {step['step']} | {step['seconds']:.2f} | {step['processor_seconds']:.2f} | {step['rows_per_second']:,} "
+        f"| {step['peak_mb']:,} |"
+    )
 
 
 def markdown(result: dict[str, Any]) -> str:
     lines = [
         f"# Lake: merging into {result['rows']:,} rows",
         "",
-        f"{result['cores']} cores (shared with other work), Python {result['python']}, "
+        f"{result['cores']} cores, load average {result['load_average']} (what is above the cores waits: compare processor seconds), Python {result['python']}, "
         + ", ".join(f"{name} {number}" for name, number in result["versions"].items())
         + f"; {result['measured_on']}. Repeat with `python benchmarks/speed/lake_merge.py`.",
         "",
         "| step | seconds | processor seconds | rows a second | peak memory so far, MB |",
         "| --- | ---: | ---: | ---: | ---: |",
-        *(f"| {one['step']} | {one['seconds']:.2f} | {one['processor_seconds']:.2f} | {one['rows_per_second']:,} | {one['peak_mb']:,} |" for one in result["steps"]),
+        *(row(one) for one in result["steps"]),
         "",
         f"Data files before and after maintenance: {result['files_before_maintenance']} and {result['files_after_maintenance']}; "
         f"on disk {result['disk_mb_before_maintenance']} MB and {result['disk_mb_after_maintenance']} MB.",
