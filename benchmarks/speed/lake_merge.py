@@ -188,7 +188,7 @@ def markdown(result: dict[str, Any]) -> str:
     lines = [
         f"# Lake: merging into {result['rows']:,} rows",
         "",
-        f"{result['cores']} cores, load average {result['load_average']} (what is above the cores waits: compare processor seconds), Python {result['python']}, "
+        f"{result['cores']} cores, load average {result['load_average']} (above the cores, work waits: compare processor seconds), Python {result['python']}, "
         + ", ".join(f"{name} {number}" for name, number in result["versions"].items())
         + f"; {result['measured_on']}. Repeat with `python benchmarks/speed/lake_merge.py`.",
         "",
