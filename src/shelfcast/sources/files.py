@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 500_000
-BATCH_CELLS = 8_000_000
+BATCH_CELLS = 4_000_000
 """A wide file's batches have fewer rows, so that a batch stays about as large."""
 BLOCK_BYTES = 8 << 20
 

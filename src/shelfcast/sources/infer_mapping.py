@@ -133,9 +133,12 @@ def infer_mapping(
         BadMapping: no table fits, or required columns can't be found; the message lists what there is and what is needed.
     """
     columns = sample.columns
-    text = [sample[name] for name in columns if sample[name].dtype == pl.String]
+    wide = _wide_columns(columns, first_day)
+    # Of a wide file's hundreds of periods a few tell how numbers are written; the rest is not looked at.
+    left_out = set(wide.names[20:-20]) if wide else set()
+    text = [sample[name] for name in columns if sample[name].dtype == pl.String and name not in left_out]
     style, certain = infer_style(text)
-    evidence = gather(sample, style)
+    evidence = gather(sample.drop(wide.names) if wide else sample, style)
     hint = table or table_hint(stem)
     notes: list[str] = []
     if style.decimal == ",":
@@ -144,7 +147,6 @@ def infer_mapping(
         notes.append(
             "Numbers such as 1,234 were read as thousands (no value shows which; set `numbers` if they are decimals)."
         )
-    wide = _wide_columns(columns, first_day)
     if wide is not None:
         target, reasons, sure = _wide_target(wide, evidence, hint or "sales", separator)
         targets, used = [target], set(wide.names)
@@ -352,7 +354,7 @@ def _wide_target(wide: WideColumns, evidence: Evidence, table: str, separator: s
             f"{wide.names[0]}. Put the calendar (with columns d and date) beside the file, or set `wide: first_day` "
             "in a mapping file."
         )
-    narrow = evidence.sample.drop(wide.names)
+    narrow = evidence.sample
     value = next(c.name for c in declared.columns if c.type is Type.REAL and c.required)
     shim = narrow.with_columns(pl.lit(date(2024, 1, 1)).alias(str(declared.partition)), pl.lit(0.0).alias(value))
     known = replace(gather(shim, evidence.style))
