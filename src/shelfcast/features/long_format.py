@@ -48,6 +48,8 @@ def infer_columns(
 ) -> Columns:
     """Take what is given, find the rest by name and type. Raises BadMapping with the columns there are."""
     have = list(history.columns)
+    if history.height == 0:
+        raise BadInput("the history has no rows; give at least one series with one period.")
     for name in (*series, *([time] if time else []), *([target] if target else [])):
         if name not in have:
             raise BadMapping(f"the history has no column {name!r}; it has: {', '.join(have)}.")
@@ -65,6 +67,8 @@ def infer_columns(
             target = numbers[0]
     if target is None:
         raise BadMapping(f"no target column found among {', '.join(have)}; name it with --target.")
+    if history[target].null_count() == history.height:
+        raise BadInput(f"the target column {target!r} holds no value at all; give at least one number.")
     if not history[target].dtype.is_numeric():
         raise BadMapping(
             f"the target column {target!r} holds {history[target].dtype}, not numbers; give another with --target."

@@ -128,8 +128,7 @@ def learn_recipe(panel: Panel, horizon: int) -> Recipe:
         raise BadInput(
             "the history holds no value at all; give at least one period with a number in the target column."
         )
-    last = last_of(panel)[series]
-    plans = tuple(_plan(one, panel.history_length) for one in panel.covariates)
+    plans = tuple(_plan(one, last_of(panel)) for one in panel.covariates)
     never = _never(panel, series, target, seen)
     phase = calendar_of(panel.periods, panel.frequency).phase[: panel.history_length]
     open_ = seen.copy()
@@ -143,7 +142,6 @@ def learn_recipe(panel: Panel, horizon: int) -> Recipe:
     positive = shown[shown > 0]
     mean_by_series = np.array([np.mean(row[ok]) for row, ok in zip(np.abs(target), seen, strict=True) if ok.any()])
     typical = float(np.median(mean_by_series[mean_by_series > 0])) if (mean_by_series > 0).any() else 1.0
-    del last
     return Recipe(
         frequency=panel.frequency,
         horizon=horizon,
@@ -174,11 +172,14 @@ def _mode(values: NDArray[np.floating]) -> tuple[str, bool]:
     return (LOG if np.mean(values <= 0) <= 0.02 else RATIO), negative
 
 
-def _plan(covariate: Covariate, history_length: int) -> CovariatePlan:
+def _plan(covariate: Covariate, last: NDArray[np.integer]) -> CovariatePlan:
     static = covariate.role == Role.STATIC
     values = np.asarray(covariate.values, dtype=np.float64)
     if covariate.role == Role.OBSERVED:
-        values = values[:, :history_length]
+        # of each row no more than the series that use it know
+        known = np.full(len(values), -1)
+        np.maximum.at(known, covariate.rows, last)
+        values = np.where(np.arange(values.shape[1])[None, :] <= known[:, None], values, np.nan)
     seen = values[np.isfinite(values)]
     plan = CovariatePlan(
         covariate.name,

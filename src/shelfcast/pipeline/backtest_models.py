@@ -15,7 +15,6 @@ from shelfcast.forecast.backtest import Task, backtest
 from shelfcast.forecast.forecasters import CHAMPION, champion, seasonal_naive, single_baselines
 from shelfcast.ports.progress import Progress
 
-
 __all__ = ["Panel", "Sources", "Task", "backtest_models", "load_panel", "read_table", "roles_of"]
 
 
@@ -40,6 +39,8 @@ def read_table(path: Path) -> pl.DataFrame:
     try:
         if path.suffix.lower() in (".csv", ".txt", ".tsv"):
             separator = "\t" if path.suffix.lower() == ".tsv" else ","
+            if b"\x00" in path.read_bytes()[:65_536]:
+                raise BadFile(f"{path} can't be read as CSV: it holds binary data; check the file.")
             return pl.read_csv(path, try_parse_dates=True, separator=separator, infer_schema_length=10_000)
         return pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -26,7 +26,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfcast.domain.errors import BadParameter
+from shelfcast.domain.errors import BadInput, BadParameter
 from shelfcast.domain.quantiles import GRID
 from shelfcast.features.frame import Frame, prepare
 from shelfcast.features.matrix import (
@@ -38,6 +38,7 @@ from shelfcast.features.matrix import (
     build_context,
     build_matrix,
     fit_local,
+    names_of,
 )
 from shelfcast.features.panel import Forecast, Panel
 from shelfcast.features.recipe import LOG, RATIO, Recipe, last_of
@@ -91,6 +92,11 @@ class Model:
                 "shorten the horizon or train a new model."
             )
         frame = prepare(panel, self.recipe)
+        if names_of(frame).features != self.names.features:
+            raise BadInput(
+                "the feature list of this program isn't the one the model was trained with "
+                f"({len(names_of(frame).features)} features now, {len(self.names.features)} then); train a new model."
+            )
         if context is None:
             context = build_context(lambda: (frame,), ends_of(frame.last))
         local = self.local(frame, context)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 LIMIT = 3.0
 """Features are on the common size of series; further out they're cut, so that one odd series can't bend the line."""
 RIDGE = 0.02
-SHARED_RIDGE = 0.5
+SHARED_RIDGE = 5.0
 """For what all series (of a group) share: rows of the same cutoff repeat it, so they say far less than they count."""
 
 

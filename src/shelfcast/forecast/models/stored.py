@@ -21,6 +21,8 @@ from shelfcast.forecast.models.boosted import NAME, VERSION, Model
 from shelfcast.forecast.models.linear_stage import LinearStage
 
 HEADER, TREES, SPREAD = "model.json", "trees.txt", "spread.txt"
+VOLATILE = ("seconds",)
+"""What the card says that differs from run to run: kept in the run's record, not in the file."""
 MADE = (2020, 1, 1, 0, 0, 0)
 """Time stamp of every member, so that the same model gives the same bytes."""
 
@@ -38,18 +40,25 @@ def to_bytes(model: Model) -> bytes:
         "quantiles": model.quantiles.to_dict(),
         "new_level": model.new_level,
         "bias": model.bias,
-        "card": model.card,
+        "card": {name: value for name, value in model.card.items() if name not in VOLATILE},
     }
     parts = {HEADER: json.dumps(header, sort_keys=True)}
     if model.booster is not None:
-        parts[TREES] = model.booster.model_to_string(num_iteration=-1)
+        parts[TREES] = _text(model.booster)
     if model.spread is not None:
-        parts[SPREAD] = model.spread.model_to_string(num_iteration=-1)
+        parts[SPREAD] = _text(model.spread)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
             archive.writestr(zipfile.ZipInfo(name, MADE), text, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def _text(booster: lgb.Booster) -> str:
+    """The trees without the training parameters, which name the number of threads."""
+    text = booster.model_to_string(num_iteration=-1)
+    ends = [text.index(mark) for mark in ("\nparameters:", "\npandas_categorical:") if mark in text]
+    return str(text[: min(ends)]) + "\n" if ends else str(text)
 
 
 def from_bytes(data: bytes) -> Model:

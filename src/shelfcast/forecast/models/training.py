@@ -30,18 +30,25 @@ from shelfcast.features.matrix import (
 )
 from shelfcast.features.panel import Panel
 from shelfcast.features.recipe import LOG, RATIO, SIGNED, Recipe, history, learn_recipe
-from shelfcast.forecast.calibration import QuantileTable, fit_quantile_table
+from shelfcast.forecast.calibration import TABLE_LEVELS, QuantileTable, fit_quantile_table
 from shelfcast.forecast.models import trees
 from shelfcast.forecast.models.boosted import NAME, VERSION, Model, calibration_keys, middle_of, offset_of, to_units
 from shelfcast.forecast.models.linear_stage import LinearStage, fit_linear_stage, ridge_strength, stage_features
 
-ROW_BUDGET = 1_000_000
+ROW_BUDGET = 400_000
 PAIR_BUDGET = 400_000
 HELD_ROWS = 200_000
 MOST_CUTOFFS = 64
 FEWEST_ROWS = 400
 ERROR_LIMIT = 1.5
 """Errors on the log scale are cut here when trees learn, so that one odd day doesn't."""
+BIAS_TRUST = 0.25
+"""Share of the bias of the held-out part that's believed to last: it's one season's luck of all series together."""
+COMMON_SHARE = 0.5
+"""Share of what moves all series alike on a period that's taken out of what trees learn: a few hundred periods repeated
+for every series tempt trees to learn dates by heart. Measured on daily sales of 1,115 stores: errors fall by 2 to 3 %."""
+COMMON_PRIOR = 20.0
+"""Series that must move alike before their mean counts half."""
 LEAST_HELD = {"D": 28, "W": 8, "M": 6}
 """Periods held out at least, so that quantiles rest on more than one week."""
 WEIGHT_HALF_LIFE_YEARS = 1.5
@@ -56,6 +63,7 @@ class Lesson:
     weight: NDArray[np.float64]
     loc: NDArray[np.float64]
     scale: NDArray[np.float64]
+    period: NDArray[np.int64]
     held: NDArray[np.bool_]
     """Forecast rows of held-out cutoffs: errors on them are honest."""
     early: NDArray[np.bool_]
@@ -229,6 +237,7 @@ def _lesson(
         weight,
         local.loc[series, cutoff],
         local.scale[series, cutoff],
+        period,
         held,
         period <= border,
     )
@@ -271,7 +280,7 @@ def _fit(
     settings = trees.parameters(objective, len(early), seed, threads)
     if data is not None:
         offset = offset_of(mode, linear, lesson.matrix)
-        label, base = _label(mode, lesson.target, offset)
+        label, base = _label(mode, lesson, offset)
         fitted = trees.fit(data, label, lesson.weight, base, settings, trees.MOST_TREES, (early, held))
         booster, count = fitted.booster, fitted.trees
     timing["held-out model"] = time.perf_counter() - started
@@ -288,7 +297,7 @@ def _fit(
     linear = _linear(lesson, np.arange(len(lesson.target)), names, recipe.horizon)
     if data is not None:
         offset = offset_of(mode, linear, lesson.matrix)
-        label, base = _label(mode, lesson.target, offset)
+        label, base = _label(mode, lesson, offset)
         settings = trees.parameters(objective, len(label), seed, threads)
         rounds = int(round(count * 1.1))
         booster = trees.fit(data, label, lesson.weight, base, settings, rounds).booster
@@ -298,16 +307,17 @@ def _fit(
 
 
 def _label(
-    mode: str, target: NDArray[np.float64], offset: NDArray[np.float64]
+    mode: str, lesson: Lesson, offset: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """What the trees learn, and where they start from."""
     if mode == RATIO:
-        return np.maximum(target, 0.0), offset
-    error = target - offset
-    if mode == LOG:
-        return np.clip(error, -ERROR_LIMIT, ERROR_LIMIT), None
-    limit = 8.0 * float(np.median(np.abs(error))) + 1e-9
-    return np.clip(error, -limit, limit), None
+        return np.maximum(lesson.target, 0.0), offset
+    error = lesson.target - offset
+    limit = ERROR_LIMIT if mode == LOG else 8.0 * float(np.median(np.abs(error))) + 1e-9
+    error = np.clip(error, -limit, limit)
+    number = np.bincount(lesson.period, lesson.weight)
+    common = np.bincount(lesson.period, lesson.weight * error) / (number + COMMON_PRIOR)
+    return error - COMMON_SHARE * common[lesson.period], None
 
 
 def _linear(lesson: Lesson, chosen: NDArray[np.int64], names: Names, horizon: int) -> LinearStage:
@@ -360,11 +370,15 @@ def _calibrate(
     first, second = keys
     target = lesson.target[judged]
     if mode == RATIO:
-        table = fit_quantile_table(target / middle, first, second, first_bins=12, second_bins=3)
         total = float((middle * lesson.scale[judged]).sum())
         bias = float((target * lesson.scale[judged]).sum()) / total if total > 0 else 1.0
-        return table, float(np.clip(bias, 0.8, 1.25)) if len(judged) >= 500 else 1.0
-    return fit_quantile_table((target - middle) / second, first, second), 1.0
+        bias = float(np.clip(bias, 0.5, 2.0)) if len(judged) >= 500 and bias > 0 else 1.0
+        chance = bias ** (1.0 - BIAS_TRUST)
+        table = fit_quantile_table(target / (middle * chance), first, second, first_bins=12, second_bins=3)
+        return table, bias / chance
+    table = fit_quantile_table((target - middle) / second, first, second)
+    median = np.interp(0.5, TABLE_LEVELS, np.arange(len(TABLE_LEVELS)))
+    return replace(table, table=table.table - (1.0 - BIAS_TRUST) * table.table[..., round(median), None]), 1.0
 
 
 def _new_level(panel: Panel, recipe: Recipe) -> float:

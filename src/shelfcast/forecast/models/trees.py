@@ -15,9 +15,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import lightgbm as lgb
 
-MOST_TREES = 400
+MOST_TREES = 300
 FEWEST_TREES = 30
-EARLY_STOP = 40
+EARLY_STOP = 30
 MOST_LEAVES = 127
 
 
@@ -26,7 +26,7 @@ def parameters(objective: str, rows: int, seed: int, threads: int) -> dict[str, 
     leaves = int(np.clip(rows / 600, 8, MOST_LEAVES))
     settings: dict[str, Any] = {
         "objective": objective,
-        "learning_rate": 0.06,
+        "learning_rate": 0.08,
         "num_leaves": leaves,
         "min_data_in_leaf": int(np.clip(rows / 4000, 20, 100)),
         "feature_fraction": 0.5,

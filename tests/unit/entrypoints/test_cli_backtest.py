@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from shelfcast.entrypoints.cli import app
+
+
+def run(*arguments: str | Path) -> int:
+    """Exit code of `shelfcast backtest ...`."""
+    before = sys.argv
+    sys.argv = ["shelfcast", "backtest", *map(str, arguments)]
+    try:
+        app.run()
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    months = pl.date_range(pl.date(2020, 1, 1), pl.date(2022, 12, 1), "1mo", eager=True)
+    rows = [
+        pl.DataFrame({"item_id": [f"i{i}"] * 36, "month": months, "units": rng.poisson(5 + i, 36).astype(float)})
+        for i in range(4)
+    ]
+    path = tmp_path / "history.parquet"
+    pl.concat(rows).write_parquet(path)
+    return path
+
+
+def test_scores_of_all_models_are_written(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "scores.json"
+    options = ["--frequency", "M", "--horizon", "3", "--windows", "2", "--seasonality", "12", "--threads", "1"]
+    assert run("--history", history, *options, "--json", out) == 0
+    document = json.loads(out.read_text())
+    assert document["champion"] in document["models"]
+    assert {"seasonal_naive", "baselines", "boosted"} <= set(document["models"])
+    champion = document["models"][document["champion"]]
+    assert {"sql", "mase", "wape", "wql", "bias", "coverage", "seconds", "peak_mb", "windows"} <= set(champion)
+    assert document["task"]["columns"]["series"] == ["item_id"]
+    assert document["task"]["columns"]["target"] == "units"
+    assert "target: units" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--target", "sold"], "no column 'sold'"),
+        (["--frequency", "H"], "'H' is unknown"),
+        (["--horizon", "0"], "horizon 0 isn't allowed"),
+        (["--windows", "40"], "fewer windows"),
+        (["--quantiles", "a,b"], "aren't numbers"),
+        (["--quantiles", "0.5,0.1"], "must rise"),
+        (["--fill", "mean"], "'mean' is unknown"),
+        (["--static", "nowhere.parquet"], "there is no file nowhere.parquet"),
+        (["--target", "item_id"], "not numbers"),
+    ],
+)
+def test_bad_options_end_with_a_message(
+    history: Path, capsys: pytest.CaptureFixture[str], change: list[str], message: str
+) -> None:
+    options = {"--frequency": "M", "--horizon": "3", "--windows": "1", "--seasonality": "12", **dict([change])}
+    arguments = [part for option in options.items() for part in option]
+    assert run("--history", history, *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x00\x01binary", "can't be read"),
+        (b"", "can't be read"),
+        (b"item_id,month,units\n", "no rows"),
+        (b"item_id,month,units\na,2020-01-01,1\na,2020-01-01,2\n", "more than one row"),
+        (b"item_id,month,units\na,yesterday,1\n", "no readable date"),
+        (b"item_id,month,units\na,2020-01-01,\na,2020-02-01,\na,2020-03-01,\n", "no value at all"),
+    ],
+)
+def test_bad_files_end_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str
+) -> None:
+    path = tmp_path / "history.csv"
+    path.write_bytes(content)
+    assert run("--history", path, "--frequency", "M", "--horizon", "1", "--target", "units") == 2
+    assert message in capsys.readouterr().err
