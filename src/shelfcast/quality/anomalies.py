@@ -137,7 +137,7 @@ def series_anomalies(
     out = [np.empty(room, np.int64) for _ in range(4)] + [np.empty(room) for _ in range(3)]
     count = kernels.scan(
         starts, periods, units, *own, *events, listed_from, listed_to,
-        keys["group"].to_numpy(), context.totals, context.bases, keys["place"].to_numpy(), context.closed,
+        keys["group"].to_numpy(), context.totals, context.bases, context.absurd, context.prior, keys["place"].to_numpy(), context.closed,
         context.gap_is_zero, windows.vector(), sensitivity.vector(), *out,
     )  # fmt: skip
     names = ("series", "kind", "period", "length", "value", "expected", "score")

@@ -63,6 +63,10 @@ class Context:
     """Units of group g in period t: shape (groups, T)."""
     bases: NDArray[np.float64]
     """What the group usually sells around t: running median of its totals."""
+    absurd: NDArray[np.float64]
+    """Units of one row so large that they make the group's day, left out of it for all other series; mostly 0."""
+    prior: NDArray[np.float64]
+    """Day factor of the same category (or of everything) at all other locations: what a group's own factor is drawn to."""
     closed: NDArray[np.bool_]
     """Place p closed or silent in period t: shape (places, T)."""
     groups: pl.DataFrame
@@ -144,13 +148,14 @@ def build_context(
     groups, group_totals, tops = _groups(totals, places, calendar)
     bases = _running_median(group_totals, half_window)
     # One absurd row must not make a festival of the day for all others.
-    absurd = (group_totals > 3.0 * bases) & (tops > 0.5 * group_totals)
-    group_totals[absurd] -= tops[absurd]
+    absurd = np.where((group_totals > 3.0 * bases) & (tops > 0.5 * group_totals), tops, 0.0)
     rows, zeros = int(totals["rows"].sum()), int(totals["zeros"].sum())
     return Context(
         calendar=calendar,
         totals=group_totals,
         bases=bases,
+        absurd=absurd,
+        prior=_elsewhere(groups, np.maximum(group_totals - absurd, 0.0), bases, places.height),
         closed=_closed(places, row_counts, openings, calendar),
         groups=groups,
         categories=categories_of(items),
@@ -189,6 +194,24 @@ def _groups(
     top_pair = _matrix(totals, pairs.select("location_id", "category", "pair"), "top", calendar, "pair", np.maximum)
     keys = pairs.select("location_id", "category", group, pl.col("place").cast(pl.Int64))
     return keys, units, np.vstack([top_place, top_pair[big]])
+
+
+def _elsewhere(
+    groups: pl.DataFrame, units: NDArray[np.float64], bases: NDArray[np.float64], places: int
+) -> NDArray[np.float64]:
+    """Day factor of each group's kind at the other locations: places with places, a category with the same category."""
+    factors = np.ones(units.shape)
+    own = groups.filter(pl.col("group") >= places).select("group", "category")
+    kinds = [
+        list(range(places)),
+        *(rows["group"].to_list() for _, rows in own.group_by("category", maintain_order=True)),
+    ]
+    for members in kinds:
+        total, usual = units[members].sum(axis=0), bases[members].sum(axis=0)
+        factors[members] = (total - units[members] + LEAST_GROUP_UNITS) / (
+            np.maximum(usual - bases[members], 0.0) + LEAST_GROUP_UNITS
+        )
+    return np.clip(factors, 0.1, 10.0)
 
 
 def _running_median(matrix: NDArray[np.float64], half: int) -> NDArray[np.float64]:

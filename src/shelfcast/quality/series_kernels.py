@@ -21,6 +21,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from shelfcast.quality.series_statistics import (
+    level_before,
+    local_level,
+    root,
+    rough_shift,
+    third_largest,
+    window_shift,
+)
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -35,123 +44,18 @@ SPIKE_SCORE, SPIKE_RATIO, SPIKE_UNITS, SHIFT_SCORE, SHIFT_RATIO, STOCKOUT_LOG, M
 RECENT, HALF, SCALE, BEFORE, AFTER, LEAST_AFTER, YEAR, SEASON, STOCKOUT_RUN = 0, 1, 2, 3, 4, 5, 6, 7, 8
 
 SHRINK_UNITS = 30.0
-"""A group's day factor is drawn to 1 as if it had sold this much more, all of it as usual."""
+"""A group's day factor is drawn to that of other locations as if it had sold this much more, as they did."""
 SHRINK_WEEKDAY = 8.0
 """A weekday factor is drawn to 1 as if this many units more had been sold, all of them as usual."""
-CORRELATION = 1.3
-"""Neighbouring days are alike; means of windows vary this much more than those of independent days."""
-
-
-@njit(cache=True, nogil=True)
-def _insert(window: Floats, count: int, value: float) -> int:
-    position = np.searchsorted(window[:count], value)
-    for k in range(count, position, -1):
-        window[k] = window[k - 1]
-    window[position] = value
-    return count + 1
-
-
-@njit(cache=True, nogil=True)
-def _remove(window: Floats, count: int, value: float) -> int:
-    position = np.searchsorted(window[:count], value)
-    for k in range(position, count - 1):
-        window[k] = window[k + 1]
-    return count - 1
-
-
-@njit(cache=True, nogil=True)
-def local_level(y: Floats, factor: Floats, first: int, begin: int, half: int, level: Floats) -> None:
-    """Winsorised local mean of y / factor around each period t >= begin, without t itself; NaN under 14 values."""
-    T = y.size
-    window = np.empty(2 * half + 2)
-    count = 0
-    for t in range(max(first, begin - half), min(T, begin + half)):
-        if not np.isnan(y[t]):
-            count = _insert(window, count, y[t] / factor[t])
-    for t in range(begin, T):
-        entering, leaving = t + half, t - half - 1
-        if entering < T and not np.isnan(y[entering]):
-            count = _insert(window, count, y[entering] / factor[entering])
-        if leaving >= max(first, begin - half) and not np.isnan(y[leaving]):
-            count = _remove(window, count, y[leaving] / factor[leaving])
-        level[t] = np.nan
-        if count < min(14, half):
-            continue
-        middle = window[count // 2] if count % 2 else 0.5 * (window[count // 2 - 1] + window[count // 2])
-        cap = middle + 4.0 * np.sqrt(middle + 1.0) + 2.0
-        sold, weight = 0.0, 0.0
-        for s in range(max(first, t - half), min(T, t + half + 1)):
-            if s != t and not np.isnan(y[s]):
-                sold += min(y[s], cap * factor[s])
-                weight += factor[s]
-        level[t] = max(sold / weight, 0.0) if weight > 0 else np.nan
-
-
-@njit(cache=True, nogil=True)
-def _root(value: float) -> float:
-    return 2.0 * np.sqrt(max(value, 0.0) + 0.375)
-
-
-@njit(cache=True, nogil=True)
-def _third_largest(y: Floats, factor: Floats, begin: int, end: int, without: int, here: int) -> float:
-    """Third largest value of y in [begin, end), brought to the day factor of `here`; days next to `without` left out."""
-    a, b, c = 0.0, 0.0, 0.0
-    for t in range(begin, end):
-        if np.isnan(y[t]) or abs(t - without) <= 2:
-            continue
-        value = y[t] / factor[t] * factor[here]
-        if value > a:
-            a, b, c = value, a, b
-        elif value > b:
-            b, c = value, b
-        elif value > c:
-            c = value
-    return c
-
-
-@njit(cache=True, nogil=True)
-def _trimmed_mean(values: Floats, count: int) -> float:
-    """Mean without the highest and lowest tenth."""
-    ordered = np.sort(values[:count])
-    cut = count // 10
-    return ordered[cut : count - cut].mean()
-
-
-@njit(cache=True, nogil=True)
-def window_shift(
-    y: Floats, divisor: Floats, c: int, before: int, after: int, first: int, scale: float
-) -> tuple[float, float, float]:
-    """Robust two-window test at period c: (score, mean before, mean after) of y / divisor; score 0 if too few values.
-
-    Means are trimmed; score is their difference on the root scale over its standard error.
-    """
-    T = y.size
-    kept = np.empty(before + after)
-    count = 0
-    for t in range(max(first, c - before), c):
-        if not np.isnan(y[t]):
-            kept[count] = y[t] / divisor[t]
-            count += 1
-    if 2 * count < before:
-        return 0.0, 0.0, 0.0
-    low = _trimmed_mean(kept, count)
-    n_before, count = count, 0
-    for t in range(c, min(T, c + after)):
-        if not np.isnan(y[t]):
-            kept[count] = y[t] / divisor[t]
-            count += 1
-    if count < 7 and 2 * count < after:
-        return 0.0, 0.0, 0.0
-    high = _trimmed_mean(kept, count)
-    error = scale * CORRELATION * np.sqrt(1.0 / n_before + 1.0 / count)
-    return (_root(high) - _root(low)) / error, low, high
+SHORT_HISTORY = 1.6
+"""Times the usual score a level shift needs where the past is too short to show how much the series wanders."""
 
 
 @njit(cache=True, nogil=True)
 def scan(
     starts: Ints, periods: Ints, units: Floats, own_starts: Ints, own_periods: Ints, own_share: Floats,
     event_starts: Ints, event_from: Ints, event_to: Ints, listed_from: Ints, listed_to: Ints, group_of: Ints,
-    totals: Floats, bases: Floats, place_of: Ints, closed: Flags, gap_is_zero: bool, windows: Ints, limits: Floats,
+    totals: Floats, bases: Floats, absurd: Floats, prior: Floats, place_of: Ints, closed: Flags, gap_is_zero: bool, windows: Ints, limits: Floats,
     out_series: Ints, out_kind: Ints, out_period: Ints, out_length: Ints, out_value: Floats, out_expected: Floats,
     out_score: Floats,
 ) -> int:  # fmt: skip
@@ -159,8 +63,8 @@ def scan(
 
     Series i has rows starts[i]:starts[i + 1] of (periods, units), ascending, periods counted so that T - 1 is the
     cutoff; `own_` rows hold its recorded availability, `event_` rows the intervals that explain high sales (promotion,
-    cut price). `totals[g]` and `bases[g]` are the units and the usual units of group g in each period, `closed[p]`
-    whether place p was closed or silent.
+    cut price). For group g and each period `totals[g]` are its units, `bases[g]` the usual ones, `absurd[g]` those of
+    one row that would distort them, `prior[g]` the day factor elsewhere; `closed[p]`: place p was closed or silent.
     """
     T = totals.shape[1]
     written = 0
@@ -232,8 +136,9 @@ def scan(
         overall = totals[g, first : last + 1].mean()
         for t in range(T):
             own = 0.0 if np.isnan(y[t]) else y[t]
-            others, others_usual = max(totals[g, t] - own, 0.0), max(bases[g, t] - mean, 0.0)
-            factor[t] = min(max((others + SHRINK_UNITS) / (others_usual + SHRINK_UNITS), 0.1), 10.0)
+            outlier = absurd[g, t] if own < absurd[g, t] else 0.0
+            others, others_usual = max(totals[g, t] - own - outlier, 0.0), max(bases[g, t] - mean, 0.0)
+            factor[t] = min(max((others + SHRINK_UNITS * prior[g, t]) / (others_usual + SHRINK_UNITS), 0.1), 10.0)
             slow[t] = max((others + SHRINK_UNITS) / (max(overall - mean, 0.0) + SHRINK_UNITS), 0.05)
         from_scale = max(first, T - windows[SCALE])
         local_level(y, factor, first, from_scale, windows[HALF], level)
@@ -251,7 +156,7 @@ def scan(
         for t in range(from_scale, last + 1):
             expected[t] = level[t] * factor[t] * week[t % season]
             if not np.isnan(y[t]) and not np.isnan(expected[t]):
-                residual[count] = _root(y[t]) - _root(expected[t])
+                residual[count] = root(y[t]) - root(expected[t])
                 top = expected[t] + 4.0 * np.sqrt(expected[t] + 1.0) + 2.0
                 squares += (min(y[t], top) - expected[t]) ** 2 / (expected[t] + 0.25)
                 count += 1
@@ -266,7 +171,7 @@ def scan(
             if np.isnan(y[t]) or np.isnan(expected[t]):
                 t += 1
                 continue
-            score = (_root(y[t]) - _root(expected[t]) - middle) / scale
+            score = (root(y[t]) - root(expected[t]) - middle) / scale
             if (
                 score < limits[SPIKE_SCORE]
                 or y[t] < limits[SPIKE_RATIO] * expected[t]
@@ -282,12 +187,12 @@ def scan(
             # A day no bigger than the biggest few of the last year is unusual, but not out of bounds.
             if (
                 y[best]
-                > 1.3 * _third_largest(y, factor, max(first, T - windows[YEAR] - windows[RECENT]), last + 1, best, best)
+                > 1.3 * third_largest(y, factor, max(first, T - windows[YEAR] - windows[RECENT]), last + 1, best, best)
                 and length <= 7
             ):
                 out_series[written], out_kind[written], out_period[written] = i, SPIKE, best
                 out_length[written], out_value[written], out_expected[written] = length, y[best], expected[best]
-                out_score[written] = (_root(y[best]) - _root(expected[best]) - middle) / scale
+                out_score[written] = (root(y[best]) - root(expected[best]) - middle) / scale
                 written += 1
                 flags += 1
             t += length
@@ -295,11 +200,11 @@ def scan(
         for r in range(begin, end):
             t = periods[r]
             if recent <= t <= last and units[r] < 0 and flags < MOST_FLAGS // 2:
-                best_day = _third_largest(y, factor, max(first, T - windows[YEAR]), last + 1, t, t)
+                best_day = third_largest(y, factor, max(first, T - windows[YEAR]), last + 1, t, t)
                 if -units[r] > 2.0 * best_day + 3.0 * limits[SPIKE_UNITS]:
                     out_series[written], out_kind[written], out_period[written] = i, SPIKE, t
                     out_length[written], out_value[written], out_expected[written] = 1, units[r], max(expected[t], 0.0)
-                    out_score[written] = -(_root(-units[r]) + _root(max(expected[t], 0.0))) / scale
+                    out_score[written] = -(root(-units[r]) + root(max(expected[t], 0.0))) / scale
                     written += 1
                     flags += 1
         # Likely stock-outs: runs of zeros too long for chance.
@@ -317,7 +222,7 @@ def scan(
                 t += 1
                 continue
             length, chance, model_chance, lost, unknown = 0, 0.0, 0.0, 0.0, True
-            before = _level_before(factor, week, y, first, t, season)
+            before = level_before(factor, week, y, first, t, season)
             while t + length <= last and (y[t + length] == 0.0 or (length > 0 and np.isnan(y[t + length]))):
                 s = t + length
                 if y[s] == 0.0:
@@ -345,20 +250,7 @@ def scan(
         # Level shift: the sharpest change of the recent window, not the group's, not last year's.
         best_score, best_c = 0.0, -1
         for c in range(max(recent, first + windows[BEFORE] // 2), last - windows[LEAST_AFTER] + 2):
-            sum_before, n_before, sum_after, n_after = 0.0, 0, 0.0, 0
-            for s in range(max(first, c - windows[BEFORE]), min(last + 1, c + windows[AFTER])):
-                if not np.isnan(y[s]):
-                    if s < c:
-                        sum_before += y[s]
-                        n_before += 1
-                    else:
-                        sum_after += y[s]
-                        n_after += 1
-            if n_before < windows[BEFORE] // 2 or n_after < windows[LEAST_AFTER] // 2:
-                continue
-            rough = (_root(sum_after / n_after) - _root(sum_before / n_before)) / (
-                scale * CORRELATION * np.sqrt(1.0 / n_before + 1.0 / n_after)
-            )
+            rough = rough_shift(y, c, windows[BEFORE], windows[AFTER], windows[LEAST_AFTER], first, last, scale)
             if abs(rough) > abs(best_score):
                 best_score, best_c = rough, c
         if (
@@ -367,6 +259,15 @@ def scan(
             or long_zero >= windows[LEAST_AFTER]
             or flags >= MOST_FLAGS
         ):
+            continue
+        # A series that has moved as much before, or whose past is too short to tell, needs more to be out of the ordinary.
+        precedent = (
+            0.0 if recent - first >= 2 * (windows[BEFORE] + windows[AFTER]) else SHORT_HISTORY * limits[SHIFT_SCORE]
+        )
+        for c in range(first + windows[BEFORE] // 2, recent - windows[LEAST_AFTER] + 1, season):
+            rough = rough_shift(y, c, windows[BEFORE], windows[AFTER], windows[LEAST_AFTER], first, recent - 1, scale)
+            precedent = max(precedent, abs(rough))
+        if abs(best_score) < precedent:
             continue
         score, low, high = window_shift(y, np.ones(T), best_c, windows[BEFORE], windows[AFTER], first, scale)
         apart, group_low, group_high = window_shift(y, slow, best_c, windows[BEFORE], windows[AFTER], first, scale)
@@ -397,15 +298,3 @@ def scan(
         out_score[written] = score
         written += 1
     return written
-
-
-@njit(cache=True, nogil=True)
-def _level_before(factor: Floats, week: Floats, y: Floats, first: int, t: int, season: int) -> float:
-    """Level before period t: what the 28 periods before it sold, over what an even level would have."""
-    sold, usual = 0.0, 0.0
-    for s in range(max(first, t - 28), t):
-        if not np.isnan(y[s]):
-            weight = factor[s] * week[s % season]
-            sold += y[s]
-            usual += weight
-    return sold / usual if usual > 0 else 0.0
