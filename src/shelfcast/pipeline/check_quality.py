@@ -65,7 +65,11 @@ class SeriesPart:
 
     def where(self) -> pl.Expr:
         places = pl.col("location_id").is_in(self.locations)
-        return places & pl.col("item_id").is_between(*self.items) if self.items else places
+        return (
+            places & pl.col("item_id").is_between(pl.lit(self.items[0]), pl.lit(self.items[1]))
+            if self.items
+            else places
+        )
 
 
 def report_key(cutoff: date) -> str:
