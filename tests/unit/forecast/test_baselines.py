@@ -135,6 +135,17 @@ def test_chunks_give_the_same_forecast_as_all_at_once():
     assert sum(rows.stop - rows.start for rows in chunks(5_000, 28, 14)) == 5_000
 
 
+def test_facts_tell_how_errors_of_days_go_together():
+    generator = np.random.default_rng(9)
+    wandering = np.exp(np.cumsum(generator.normal(0, 0.12, (300, 84)), axis=1)) * 40
+    moving = learn_facts(generator.poisson(wandering).astype(float), 14, DAYS).correlation
+    still = learn_facts(generator.poisson(40.0, (300, 84)).astype(float), 14, DAYS).correlation
+    assert moving.shape == (13,)
+    assert moving[:5].mean() > 0.4
+    assert abs(still[:5].mean()) < 0.15
+    assert learn_facts(np.ones((2, 9)), 1, DAYS).correlation.tolist() == [0.0]
+
+
 def test_threads_change_nothing():
     y = np.random.default_rng(1).poisson(2.0, (900, 60)).astype(float)
     panel = a_panel(y, 28)

@@ -19,6 +19,7 @@ from shelfcast.domain import quantiles as quantile_grid
 from shelfcast.domain.errors import BadInput
 from shelfcast.features.panel import Forecast
 from shelfcast.forecast.models.baselines import BASELINES, Rhythm, method_paths
+from shelfcast.forecast.models.dependence import day_correlation
 from shelfcast.forecast.models.segments import SEGMENTS, demand_segments
 from shelfcast.forecast.models.spread import Spread, learn_spread, quantiles_of
 
@@ -52,6 +53,8 @@ class BaselineFacts:
     spread: tuple[Spread, ...]
     launch_level: float
     """Mean of a series' first periods: what a series without any history gets."""
+    correlation: Floats
+    """Of errors of periods 1, 2 ... H - 1 apart, pooled: what `window_demand` asks for. At least one value."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,9 @@ def learn_facts(
             if enough
             else overall
         )
-    return BaselineFacts(
-        tuple(methods), horizon, rhythm, grid, relative, tuple(spreads), _launch_level(sample, rhythm.window)
-    )
+    correlation = day_correlation(errors) if horizon > 1 else np.zeros(1)
+    launch = _launch_level(sample, rhythm.window)
+    return BaselineFacts(tuple(methods), horizon, rhythm, grid, relative, tuple(spreads), launch, correlation)
 
 
 def forecast_baselines(target: Floats, facts: BaselineFacts) -> BaselineForecast:
