@@ -26,7 +26,7 @@ FLAGGED = ANOMALIES.empty().drop("run_id").schema
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """Thresholds. The defaults are set for few false alarms; `docs/reference/quality-rules.md` has the figures."""
+    """Thresholds. The defaults are set for few false alarms; `docs/explanation/quality.md` has the figures."""
 
     spike_score: float = 5.5
     """Robust deviations above the expected."""
@@ -35,6 +35,7 @@ class Sensitivity:
     spike_units: float = 6.0
     """Units above the expected."""
     shift_score: float = 4.5
+    """Standard errors between the two windows, in units of the series' own scatter."""
     shift_ratio: float = 1.8
     """Times (or one over) the level before."""
     stockout_probability: float = 1e-6
@@ -62,11 +63,15 @@ class Windows:
     scale: int
     """History that says how much the series scatters."""
     before: int
+    """Before a possible level shift."""
     after: int
-    """Compared for a level shift."""
+    """After it, at most."""
     least_after: int
+    """After it, at least."""
     year: int
+    """Back to the same time of last year."""
     season: int
+    """Length of a week."""
     stockout_run: int
     """Shortest run of zeros that is flagged."""
     history: int

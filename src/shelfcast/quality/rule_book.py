@@ -33,6 +33,16 @@ class Rule:
 
 
 _RULES = (
+    Rule("columns", Level.ROW, "error", "The line has more or fewer columns than the header, or its quotes don't match.",
+         "Correct the line, or the delimiter and quote of the mapping file."),
+    Rule("number", Level.ROW, "error", "The text can't be read as a number.",
+         "Correct it, or set `numbers` (decimal sign) in the mapping file."),
+    Rule("date", Level.ROW, "error", "The text can't be read as a date.",
+         "Correct it, or set `dates` (format) in the mapping file."),
+    Rule("flag", Level.ROW, "error", "The text is neither yes nor no.",
+         "Write true or false, 1 or 0, yes or no."),
+    Rule("date_range", Level.ROW, "error", "The date is outside every year a retailer plans or remembers.",
+         "Correct the date or its format."),
     Rule("wrong_type", Level.ROW, "error", "The value is not of the column's type.",
          "Correct the value, or the date and number formats of the mapping file."),
     Rule("missing", Level.ROW, "error", "A required column or a part of the key has no value.",
