@@ -325,6 +325,6 @@ def _summary(report: Report) -> QualitySummary:
         by_rule={f"{one.table}.{one.rule}": one.failed for one in report.findings if one.failed},
         by_anomaly=report.anomaly_counts,
         quarantine=by_table,
-        sentences=[report.verdict, *(one.message for one in report.problems[:3])],
+        sentences=[report.verdict, *(one.message for one in report.problems[:3]), *report.flag_steps],
         report=report_key(report.cutoff),
     )

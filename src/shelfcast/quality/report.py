@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from shelfcast.quality.findings import Finding, counting
-from shelfcast.quality.rule_book import RULES
+from shelfcast.quality.rule_book import RULES, Level
 
 URGENCY = {"error": 0, "warning": 1, "info": 2}
 FIRST_LOOKS = 24
@@ -54,9 +54,14 @@ class Report:
     sales_rows: int
 
     @property
+    def checks(self) -> list[Finding]:
+        """Findings about whole tables."""
+        return [one for one in self.findings if one.rule in RULES and RULES[one.rule].level is Level.TABLE]
+
+    @property
     def problems(self) -> list[Finding]:
-        """Findings that need a person, the gravest first."""
-        open_ones = [one for one in self.findings if one.failed and one.weight != "info"]
+        """Findings about whole tables that need a person, the gravest first; single rows are in `quarantine`."""
+        open_ones = [one for one in self.checks if one.failed and one.weight != "info"]
         return sorted(open_ones, key=lambda one: (URGENCY[one.weight], -one.failed, one.table, one.rule, one.column))
 
     @property
@@ -72,12 +77,11 @@ class Report:
     @property
     def verdict(self) -> str:
         """The first sentence of the page."""
-        errors = sum(one.weight == "error" for one in self.problems)
-        warnings = sum(one.weight == "warning" for one in self.problems)
         series = self.anomalies.select("item_id", "location_id").n_unique() if self.anomalies.height else 0
         parts = []
-        if errors or warnings:
-            parts.append(f"{counting(errors + warnings, 'check')} need a look")
+        if self.problems:
+            needs = "needs" if len(self.problems) == 1 else "need"
+            parts.append(f"{counting(len(self.problems), 'check')} {needs} a look")
         if self.quarantined:
             parts.append(f"{counting(self.quarantined, 'row')} could not be used and are in quarantine")
         if series:
@@ -88,12 +92,24 @@ class Report:
 
     @property
     def next_steps(self) -> list[str]:
-        """What to do, in order, one sentence each."""
-        steps = [one.message for one in self.problems if RULES.get(one.rule) and one.table != ""][:6]
-        for kind, count in self.anomaly_counts.items():
-            if RULES[kind].severity == "warning":
-                steps.append(f"{counting(count, KIND_NAMES[kind])}: {RULES[kind].cure}")
-        return steps or ["Nothing needs to be done."]
+        """What to do, in order, one sentence each: tables, rows that could not be used, flags."""
+        steps = [one.message for one in self.problems[:6]]
+        for (name,), rows in self.quarantine.group_by("table", maintain_order=True):
+            main = rows.row(0, named=True)
+            cure = f" {RULES[main['rule']].cure}" if main["rule"] in RULES else ""
+            said = f"{counting(int(rows['rows'].sum()), 'row')} for {name} could not be used"
+            mostly = f"mostly '{main['rule'].replace('_', ' ')}' ({main['rows']:,})"
+            steps.append(f"{said}, {mostly}.{cure}")
+        return [*steps, *self.flag_steps] or ["Nothing needs to be done."]
+
+    @property
+    def flag_steps(self) -> list[str]:
+        """One sentence for each kind of flag that needs a person."""
+        return [
+            f"{counting(count, KIND_NAMES[kind])}. {RULES[kind].cure}"
+            for kind, count in self.anomaly_counts.items()
+            if RULES[kind].severity == "warning"
+        ]
 
 
 KIND_NAMES = {

@@ -30,7 +30,7 @@ border-top:1px solid var(--line)}thead th{border-top:0;background:var(--band);wh
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.long{min-width:15rem;overflow-wrap:anywhere}
 .mark{display:inline-block;font-size:.8rem;font-weight:600;border:1px solid currentColor;border-radius:1rem;padding:0 .5rem;white-space:nowrap}
 .error{color:var(--red)}.warning{color:var(--amber)}.info,.ok{color:var(--green)}
-svg{display:block}.bars rect{fill:var(--bar)}.bars rect.hot{fill:var(--red)}
+.name{white-space:nowrap}svg{display:block}.bars rect{fill:var(--bar)}.bars rect.hot{fill:var(--red)}
 details{margin:.5rem 0}summary{cursor:pointer;color:var(--accent);padding:.25rem 0}
 code{font-size:.88em;overflow-wrap:anywhere}footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:.75rem}
 @media(max-width:40rem){body{padding:.9rem}.cards thead{position:absolute;left:-9999px}.cards tr{display:block;border-top:1px solid var(--line);
@@ -112,7 +112,7 @@ def _looks(report: Report) -> str:
         rows.append(
             (
                 _mark(RULES[one["kind"]].severity, KIND_NAMES[one["kind"]]),
-                f"<b>{escape(one['item_id'])}</b> at {escape(one['location_id'])}",
+                f"<b class=name>{escape(one['item_id'])}</b> at {escape(one['location_id'])}",
                 shape, shown, escape(one["reason"] or ""),
             )
         )  # fmt: skip
@@ -150,7 +150,7 @@ def _quarantine(report: Report) -> str:
 
 def _checks(report: Report) -> str:
     problems = report.problems
-    rest = [one for one in report.findings if one not in problems]
+    rest = [one for one in report.checks if one not in problems]
     shown = _findings(problems) or "<p>All checks passed.</p>"
     if not rest:
         return shown

@@ -11,6 +11,7 @@ from shelfcast.domain.tables.results import ANOMALIES
 from shelfcast.quality.findings import Finding
 from shelfcast.quality.report import Report, TableState, first_looks, quarantine_summary
 from shelfcast.quality.report_page import bars, report_page
+from shelfcast.quality.rule_book import RULES
 
 CUTOFF = date(2025, 6, 29)
 DAYS = [CUTOFF - timedelta(days=n) for n in reversed(range(56))]
@@ -97,7 +98,8 @@ def test_a_clean_lake_reads_as_clean() -> None:
     calm = report(flags())
     assert report_page(calm).count("Nothing in the last eight weeks") == 1
     assert "All checks passed" in report_page(calm)
-    assert calm.problems == [] and calm.next_steps == ["Nothing needs to be done."]
+    assert calm.problems == []
+    assert calm.next_steps == ["3 rows for sales could not be used, mostly 'missing' (2). " + RULES["missing"].cure]
 
 
 def test_the_same_report_gives_the_same_page() -> None:
