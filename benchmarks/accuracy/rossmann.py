@@ -1,0 +1,176 @@
+"""Prepare the two published Rossmann tasks from the tidy Parquet files and run them through `shelfcast backtest`.
+
+    python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER [--task 1D|1W] [--windows K] [--threads N]
+
+PATH holds sales.parquet, stores.parquet and store_states.parquet; FOLDER gets the inputs of the command and the scores.
+Protocol (autogluon/fev, fev_bench): rossmann_1D horizon 48, 10 windows, season 7; rossmann_1W horizon 13, 8 windows,
+season 1 (week sums); quantiles 0.1 to 0.9; known: open, promo, holidays; static store table; observed: customers.
+
+The files leave out closed days, so they are put back as zero sales and open = 0; the stores without a row from
+2014-07-01 to 2014-12-31 were rebuilt and stay missing. Promotions hold for the whole chain. What the files can't say
+of closed days (school and state holidays) is taken from the open stores of the same state, then from the calendar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import holidays
+import numpy as np
+import polars as pl
+
+GAP = (pl.date(2014, 7, 1), pl.date(2014, 12, 31))
+TASKS = {
+    "1D": {"frequency": "D", "horizon": "48", "windows": "10", "seasonality": "7"},
+    "1W": {"frequency": "W", "horizon": "13", "windows": "8", "seasonality": "1"},
+}
+
+
+def daily(data: Path) -> pl.DataFrame:
+    """Every store and day: sales, customers, open, promo, state_holiday, school_holiday."""
+    sales = pl.read_parquet(data / "sales.parquet").select(
+        pl.col("store_id").cast(pl.Int64),
+        pl.col("date").cast(pl.Date),
+        pl.col("sales_eur").cast(pl.Float64).alias("sales"),
+        pl.col("customers").cast(pl.Float64),
+        pl.col("promo").cast(pl.Int8),
+        pl.col("state_holiday").cast(pl.String),
+        pl.col("school_holiday").cast(pl.Int8),
+    )
+    states = pl.read_parquet(data / "store_states.parquet").select(pl.col("store_id").cast(pl.Int64), "german_state")
+    days = pl.date_range(sales["date"].min(), sales["date"].max(), eager=True).alias("date").to_frame()
+    grid = sales.select("store_id").unique().join(days, how="cross").join(states, on="store_id")
+    chain = sales.group_by("date").agg(pl.col("promo").max().alias("chain_promo"))
+    state = (
+        sales.join(states, on="store_id")
+        .group_by("german_state", "date")
+        .agg(
+            (pl.col("school_holiday").mean() > 0.5).cast(pl.Int8).alias("state_school"),
+            pl.col("state_holiday").max().alias("open_holiday"),
+            pl.len().alias("open_stores"),
+        )
+    )
+    stores = states.group_by("german_state").agg(pl.len().alias("stores"))
+    full = (
+        grid.join(sales, on=["store_id", "date"], how="left")
+        .join(chain, on="date", how="left")
+        .join(state, on=["german_state", "date"], how="left")
+        .join(stores, on="german_state")
+        .sort("store_id", "date")
+    )
+    rebuilt = (
+        sales.filter(pl.col("date").is_between(*GAP))
+        .select("store_id")
+        .unique()
+        .with_columns(pl.lit(True).alias("kept"))
+    )
+    closed_state = (pl.col("open_stores").fill_null(0) < 0.3 * pl.col("stores")) & (pl.col("date").dt.weekday() != 7)
+    calendar = holiday_letters(days["date"])
+    return (
+        full.join(rebuilt, on="store_id", how="left")
+        .join(calendar, on="date", how="left")
+        .with_columns(
+            pl.col("sales").is_not_null().cast(pl.Int8).alias("open"),
+            pl.col("promo").fill_null(pl.col("chain_promo")).fill_null(0),
+            pl.col("school_holiday").fill_null(pl.col("state_school").forward_fill().over("store_id")).fill_null(0),
+            pl.col("state_holiday")
+            .fill_null(pl.when(pl.col("open_holiday") != "0").then("open_holiday"))
+            .fill_null(pl.when(closed_state).then("letter"))
+            .fill_null("0"),
+        )
+        .filter(~(pl.col("kept").is_null() & pl.col("date").is_between(*GAP)))
+        .with_columns(pl.col("sales").fill_null(0.0), pl.col("customers").fill_null(0.0))
+        .select("store_id", "date", "sales", "customers", "open", "promo", "state_holiday", "school_holiday")
+    )
+
+
+def holiday_letters(days: pl.Series) -> pl.DataFrame:
+    """Letter of the publisher for a public holiday of any German state: a public, b Easter, c Christmas."""
+    letters = []
+    for state in holidays.Germany.subdivisions:
+        for day, name in holidays.Germany(subdiv=state, years=range(2013, 2016)).items():
+            easter = name in ("Karfreitag", "Ostermontag", "Good Friday", "Easter Monday")
+            letters.append({"date": day, "letter": "c" if day.month == 12 else "b" if easter else "a"})
+    found = pl.DataFrame(letters).unique("date")
+    return days.to_frame().join(found, on="date", how="left")
+
+
+def weekly(frame: pl.DataFrame) -> pl.DataFrame:
+    """Sums of whole Monday-based weeks; flags become days of the week on which they hold."""
+    return (
+        frame.with_columns(pl.col("date").dt.truncate("1w"), (pl.col("state_holiday") != "0").cast(pl.Int8))
+        .group_by("store_id", "date")
+        .agg(
+            pl.col("sales", "customers").sum(),
+            pl.col("open", "promo", "state_holiday", "school_holiday").cast(pl.Int32).sum(),
+            pl.len().alias("days"),
+        )
+        .filter(pl.col("days") == 7)
+        .drop("days")
+        .sort("store_id", "date")
+    )
+
+
+def prepare(data: Path, work: Path, task: str) -> dict[str, Path]:
+    """Write the inputs of the command."""
+    work.mkdir(parents=True, exist_ok=True)
+    frame = daily(data) if task == "1D" else weekly(daily(data))
+    key = ["store_id", "date"]
+    tables = {
+        "history": frame.select(*key, "sales"),
+        "known-future": frame.select(*key, "open", "promo", "state_holiday", "school_holiday"),
+        "observed": frame.select(*key, "customers"),
+        "static": pl.read_parquet(data / "stores.parquet").with_columns(pl.col("store_id").cast(pl.Int64)),
+    }
+    paths = {name: work / f"{task}_{name.replace('-', '_')}.parquet" for name in tables}
+    for name, table in tables.items():
+        table.write_parquet(paths[name])
+    return paths
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--task", choices=sorted(TASKS), default="1D")
+    parser.add_argument("--windows")
+    parser.add_argument("--threads", default="0")
+    parser.add_argument("--prepare-only", action="store_true")
+    given = parser.parse_args()
+    paths = prepare(given.data, given.work, given.task)
+    if given.prepare_only:
+        return
+    task = TASKS[given.task] | ({"windows": given.windows} if given.windows else {})
+    command = [
+        sys.executable,
+        "-m",
+        "shelfcast",
+        "backtest",
+        "--series",
+        "store_id",
+        "--time",
+        "date",
+        "--target",
+        "sales",
+    ]
+    for name, path in paths.items():
+        command += [f"--{name}", str(path)]
+    for name, value in task.items():
+        command += [f"--{name}", value]
+    levels = ",".join(f"{level:.1f}" for level in np.arange(0.1, 0.95, 0.1))
+    command += [
+        "--quantiles",
+        levels,
+        "--threads",
+        given.threads,
+        "--json",
+        str(given.work / f"{given.task}_scores.json"),
+    ]
+    raise SystemExit(subprocess.call(command))
+
+
+if __name__ == "__main__":
+    main()
