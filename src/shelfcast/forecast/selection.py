@@ -110,8 +110,8 @@ def learn_shares(panel: Panel, held: HeldOut | None, horizon: int) -> Shares:
 
 
 def _best(loss: NDArray[np.float64]) -> float:
-    """The smallest share of the boosted model within a tie of the best."""
-    return CANDIDATES[int(np.flatnonzero(loss <= loss.min() * (1.0 + TIE))[0])]
+    """The best share; none at all where the baselines alone come within a tie of it."""
+    return 0.0 if loss[0] <= loss.min() * (1.0 + TIE) else CANDIDATES[int(loss.argmin())]
 
 
 def _loss(actual: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -383,8 +383,8 @@ def _calibrate(
     error = (target - middle) / second
     centre = 2.0 * BIAS_TRUST * float(np.median(error))
     # errors and their mirror images: the part of the bias that isn't believed to last widens the intervals instead
-    twice = [np.concatenate([key, key]) for key in (first, second)]
-    return fit_quantile_table(np.concatenate([error, centre - error]), *twice), 1.0
+    both = np.concatenate([error, centre - error])
+    return fit_quantile_table(both, np.tile(first, 2), np.tile(second, 2)), 1.0
 
 
 def _new_level(panel: Panel, recipe: Recipe) -> float:
