@@ -36,6 +36,8 @@ class Calendar:
     values: NDArray[np.float32]
     phase: NDArray[np.int32]
     """Weekday of each period for days, 0 otherwise."""
+    month_place: NDArray[np.float32]
+    """Shape (periods, columns): where a day stands in its month, smoothly; no columns for weeks and months."""
     year_ago: NDArray[np.int32]
     """Shape (3, periods): lined up by weekday, date, festival."""
 
@@ -150,8 +152,21 @@ def calendar_of(periods: Days, frequency: str) -> Calendar:
         tuple(driver for _, driver, _ in columns),
         np.stack([values for _, _, values in columns], axis=1).astype(np.float32),
         phase,
+        _month_place(day_of_month, month_days) if frequency == "D" else np.zeros((len(days), 0), dtype=np.float32),
         year_ago(periods, frequency),
     )
+
+
+MONTH_PLACE = ("month wave, cosine", "month wave, sine", "turn of the month")
+TURN_DAYS = 4.0
+
+
+def _month_place(day_of_month: NDArray[np.int64], month_days: NDArray[np.int64]) -> NDArray[np.float32]:
+    """A wave through the month, and nearness to its turn, when wages are paid."""
+    angle = 2.0 * np.pi * (day_of_month + 0.5) / month_days
+    from_turn = np.minimum(day_of_month, month_days - 1 - day_of_month)
+    turn = np.maximum(0.0, 1.0 - from_turn / TURN_DAYS)
+    return np.stack([np.cos(angle), np.sin(angle), turn], axis=1).astype(np.float32)
 
 
 def _weekend_days(days: NDArray[np.int64], month_days: NDArray[np.int64]) -> NDArray[np.int64]:

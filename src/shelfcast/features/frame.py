@@ -6,12 +6,12 @@ series share stay shared: a column is one row per group of series, plus each ser
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfcast.features.calendar import WEEK, YEAR, Calendar, calendar_of
+from shelfcast.features.calendar import MONTH_PLACE, WEEK, YEAR, Calendar, calendar_of
 from shelfcast.features.panel import Covariate, Measure, Panel, Role
 from shelfcast.features.recipe import LOG, CovariatePlan, Recipe, centre_rows, last_of
 
@@ -81,7 +81,8 @@ def prepare(panel: Panel, recipe: Recipe) -> Frame:
     recipe.check(panel)
     calendar = calendar_of(panel.periods, recipe.frequency)
     plans = {plan.name: plan for plan in recipe.covariates}
-    covariates = tuple(_recode(one, plans[one.name]) for one in sorted(panel.covariates, key=lambda one: one.name))
+    ordered = sorted(panel.covariates, key=lambda one: one.name)
+    covariates = tuple(_complete(_recode(one, plans[one.name])) for one in ordered)
     last = last_of(panel)
     history_length, period_count = panel.history_length, len(panel.periods)
     demand = np.array(panel.target, dtype=np.float32)
@@ -99,7 +100,7 @@ def prepare(panel: Panel, recipe: Recipe) -> Frame:
     else:
         value = demand if recipe.negative and recipe.mode != "ratio" else np.maximum(demand, np.float32(0.0))
     value = np.where(seen, value, np.nan).astype(np.float32)
-    design = _design(covariates, plans, recipe, panel.series_count, period_count)
+    design = _design(covariates, plans, recipe, calendar, panel.series_count)
     static, static_names, static_categorical = _static(covariates, panel.series_count)
     group, group_count = _groups(covariates, recipe, panel.series_count)
     return Frame(
@@ -140,6 +141,26 @@ def _recode(covariate: Covariate, plan: CovariatePlan) -> Covariate:
         plan.categories,
         covariate.driver,
     )
+
+
+def _complete(covariate: Covariate) -> Covariate:
+    """Fill flags and categories that aren't known on a period with what most other rows say, else with the row's usual value.
+
+    A shop without rows for half a year wasn't closed (flag 0) for half a year: nothing is known of it.
+    """
+    values = np.asarray(covariate.values, dtype=np.float32)
+    unknown = ~np.isfinite(values)
+    if covariate.role != Role.KNOWN_FUTURE or covariate.measure == Measure.NUMBER or not unknown.any():
+        return covariate
+    distinct = np.unique(values[~unknown])
+    if len(distinct) == 0:
+        return covariate
+    by_period = np.stack([(values == one).sum(axis=0) for one in distinct])
+    by_row = np.stack([(values == one).sum(axis=1) for one in distinct])
+    usual = distinct[by_row.argmax(axis=0)][:, None]
+    common = np.where(by_period.sum(axis=0) > 0, distinct[by_period.argmax(axis=0)], np.nan)[None, :]
+    filled = np.where(unknown, np.where(np.isfinite(common), common, usual), values).astype(np.float32)
+    return replace(covariate, values=filled)
 
 
 def _closed(
@@ -223,10 +244,12 @@ def _design(
     covariates: tuple[Covariate, ...],
     plans: dict[str, CovariatePlan],
     recipe: Recipe,
+    calendar: Calendar,
     series_count: int,
-    period_count: int,
 ) -> Columns:
-    stack = _Stack(series_count, period_count)
+    stack = _Stack(series_count, len(calendar.phase))
+    for name, wave in zip(MONTH_PLACE, calendar.month_place.T, strict=False):
+        stack.add(name, "season", wave[None, :], np.zeros(series_count, dtype=np.int64))
     never = {name for name, _ in recipe.never}
     year, daily = YEAR[recipe.frequency], recipe.frequency == "D"
     for covariate in covariates:

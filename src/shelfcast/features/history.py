@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 CHUNKS = 16
 """Series are added up in this many parts, in order, so that the sum doesn't depend on the number of threads."""
-POOL_RIDGE = 0.02
+POOL_RIDGE = 0.002
 OWN_RIDGE = 12.0
 """Weight of the coefficients of all series together, in periods of own history."""
 

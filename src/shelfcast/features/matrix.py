@@ -45,6 +45,10 @@ SPANS = {
 EFFECT_REACH = {"D": 10, "W": 4, "M": 0}
 """Periods around one that say what would have been usual on it; 0: effects of periods aren't carried over."""
 EFFECT = "odd day last year"
+OWN_EFFECT = "odd day last year, own"
+OWN_SHARE = 0.6
+"""Share of a series' own oddity that's believed to come again."""
+OWN_LIMIT = 1.0
 
 
 def depth_of(frequency: str) -> int:
@@ -78,6 +82,10 @@ class Local:
     beta: NDArray[np.float32]
 
 
+POOLED_MEMORY = 4.0
+"""What all series say together fades this much more slowly: holidays are few, and their effects last."""
+
+
 def _fade(frame: Frame) -> float:
     return float(0.5 ** (1.0 / SPANS[frame.recipe.frequency].half_life))
 
@@ -107,8 +115,9 @@ def build_context(frames: Callable[[], Iterable[Frame]], cutoffs: NDArray[np.int
         frequency = frame.recipe.frequency
         loc, scale = _levels(frame, cutoffs)
         part = history.pooled_sums(
-            frame.value, frame.first, frame.last, loc, scale, cutoffs, _fade(frame), *_linear_arguments(frame)
-        )
+            frame.value, frame.first, frame.last, loc, scale, cutoffs, _fade(frame) ** (1.0 / POOLED_MEMORY),
+            *_linear_arguments(frame),
+        )  # fmt: skip
         sums = part if sums is None else sums + part
     assert sums is not None
     pooled = history.pooled_coefficients(sums)
@@ -170,7 +179,7 @@ def _moved(
     index: NDArray[np.int64],
     until: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Shrunk movement of all series from the level before `now` to the period `index`; NaN unless known by `until`."""
+    """Movement of all series from the level before `now` to the period `index`; NaN unless known by `until`."""
     depth, base = depth_of(frame.recipe.frequency), SPANS[frame.recipe.frequency].base
     origin = context.cutoffs[number] - depth + 1
     total, seen = context.group_total[number, 0], context.group_number[number, 0]
@@ -181,7 +190,7 @@ def _moved(
     level = (total[row, high] - total[row, low]) / np.where(count > 0, count, np.nan)
     known = (index >= np.maximum(origin, 0)) & (index <= until)
     value = context.common[number, np.where(known, index - origin, 0)] - level
-    return np.where(known, shrink(value, context.doubt[number]), np.nan)
+    return np.where(known, value, np.nan)
 
 
 def movement_between(
@@ -192,29 +201,45 @@ def movement_between(
     for begin in range(0, len(period), 50_000):
         part = slice(begin, begin + 50_000)
         until = context.cutoffs[number[part]]
-        result[part] = _moved(frame, context, number[part], cutoff[part], period[part], until)
+        moved = _moved(frame, context, number[part], cutoff[part], period[part], until)
+        result[part] = shrink(moved, context.doubt[number[part]])
     return result
 
 
 def effect_last_year(
     frame: Frame, context: Context, number: NDArray[np.int64], cutoff: NDArray[np.int64], period: NDArray[np.int64]
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How all series together moved from the cutoff to the period, one and two years before: mean, NaN where unknown.
 
-    Lined up by festival or date (`calendar.year_ago`).
+    Lined up by festival or date (`calendar.year_ago`). Also the movement of the latest of these years, before shrinking.
     """
-    ago, result = frame.calendar.year_ago[2], np.empty(len(period))
+    ago, result, latest = frame.calendar.year_ago[2], np.empty(len(period)), np.full(len(period), np.nan)
     for begin in range(0, len(period), 50_000):
         part = slice(begin, begin + 50_000)
         index, now = period[part].copy(), cutoff[part].copy()
         total, count = np.zeros(len(index)), np.zeros(len(index))
         for _ in range(3):
             index, now = np.where(index >= 0, ago[np.maximum(index, 0)], -1), now - frame.year
-            value = _moved(frame, context, number[part], now, index, cutoff[part])
+            moved = _moved(frame, context, number[part], now, index, cutoff[part])
+            latest[part] = np.where(np.isfinite(latest[part]), latest[part], moved)
+            value = shrink(moved, context.doubt[number[part]])
             total += np.nan_to_num(value)
             count += np.isfinite(value)
         result[part] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return result
+    return result, latest
+
+
+def own_effect(
+    out: NDArray[np.float32], names: Names, moved: NDArray[np.float64], doubt: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How a series moved differently from all others on the like day last year, where that day was odd for all.
+
+    Shops that open for half of Christmas Eve do so each year; on days like any other the difference is noise.
+    """
+    own = out[:, names.features.index("same festival day last year")].astype(np.float64)
+    level = np.nan_to_num(out[:, names.features.index("level last year")].astype(np.float64))
+    different = np.clip(own - level - moved, -OWN_LIMIT, OWN_LIMIT)
+    return np.nan_to_num(OWN_SHARE * different * moved**2 / (moved**2 + doubt**2))
 
 
 @dataclass(frozen=True)
@@ -229,8 +254,8 @@ class Names:
 def names_of(frame: Frame) -> Names:
     spans = SPANS[frame.recipe.frequency]
     names, drivers = history.history_names(spans.levels, frame.group.shape[1])
-    names += [EFFECT, *frame.calendar.names]
-    drivers += ["season"]
+    names += [EFFECT, OWN_EFFECT, *frame.calendar.names]
+    drivers += ["season", "season"]
     drivers += list(frame.calendar.drivers)
     names += list(frame.known.names)
     drivers += list(frame.known.drivers)
@@ -305,10 +330,11 @@ def build_matrix(frame: Frame, context: Context, local: Local, rows: Rows) -> ND
     period = cutoff + rows.step
     col = len(history.history_names(spans.levels, frame.group.shape[1])[0])
     width = frame.calendar.values.shape[1]
-    effect = effect_last_year(frame, context, rows.cutoff(), cutoff, period)
-    out[:, col] = effect
-    out[:, 0] += np.nan_to_num(effect).astype(np.float32)
-    col += 1
+    effect, moved = effect_last_year(frame, context, rows.cutoff(), cutoff, period)
+    own = own_effect(out, names, moved, context.doubt[rows.cutoff()])
+    out[:, col], out[:, col + 1] = effect, own
+    out[:, 0] += (np.nan_to_num(effect) + own).astype(np.float32)
+    col += 2
     out[:, col : col + width] = frame.calendar.values[period]
     col += width
     room = recipe.horizon - rows.step

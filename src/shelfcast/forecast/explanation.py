@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfcast.features.matrix import EFFECT, Context
+from shelfcast.features.matrix import EFFECT, OWN_EFFECT, Context
 from shelfcast.features.panel import Panel
 from shelfcast.features.recipe import LOG, RATIO
 from shelfcast.forecast.models.boosted import RATIO_RANGE, Model, View
@@ -106,7 +106,8 @@ def _parts(model: Model, view: View, threads: int) -> NDArray[np.float64]:
     out = np.zeros((view.rows.count, len(DRIVERS)))
     at = {name: i for i, name in enumerate(DRIVERS)}
     _add_local(out, at, view)
-    out[:, at["season"]] += np.nan_to_num(view.matrix[:, model.names.features.index(EFFECT)])
+    for name in (EFFECT, OWN_EFFECT):
+        out[:, at["season"]] += np.nan_to_num(view.matrix[:, model.names.features.index(name)])
     base = view.matrix[:, 0].astype(np.float64)
     if model.linear is not None:
         terms = model.linear.parts(view.matrix)

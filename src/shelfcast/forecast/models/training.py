@@ -35,7 +35,7 @@ from shelfcast.forecast.models import trees
 from shelfcast.forecast.models.boosted import NAME, VERSION, Model, calibration_keys, middle_of, offset_of, to_units
 from shelfcast.forecast.models.linear_stage import LinearStage, fit_linear_stage, ridge_strength, stage_features
 
-ROW_BUDGET = 400_000
+ROW_BUDGET = 300_000
 PAIR_BUDGET = 400_000
 HELD_ROWS = 200_000
 MOST_CUTOFFS = 64
@@ -251,7 +251,7 @@ def _unknowable(
     latest = np.full(len(number), len(context.cutoffs) - 1)
     moved = movement_between(frame, context, latest, cutoff, period)
     odd = np.abs(np.nan_to_num(moved)) > np.maximum(context.doubt[-1], 0.05)
-    return odd & ~np.isfinite(effect_last_year(frame, context, number, cutoff, period))
+    return odd & ~np.isfinite(effect_last_year(frame, context, number, cutoff, period)[0])
 
 
 def _fit(
