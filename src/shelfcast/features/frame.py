@@ -48,6 +48,8 @@ class Frame:
     """(S, T) demand on the recipe's scale."""
     closed: NDArray[np.bool_]
     """(S, P) nothing can be sold."""
+    days: NDArray[np.datetime64]
+    """(P,) first day of each period."""
     first: Indices
     last: Indices
     design: Columns
@@ -109,6 +111,7 @@ def prepare(panel: Panel, recipe: Recipe) -> Frame:
         demand,
         value,
         closed,
+        panel.periods,
         first,
         last,
         design,

@@ -34,6 +34,7 @@ from shelfcast.forecast.calibration import QuantileTable, fit_quantile_table
 from shelfcast.forecast.models import trees
 from shelfcast.forecast.models.boosted import NAME, VERSION, Model, calibration_keys, middle_of, offset_of, to_units
 from shelfcast.forecast.models.linear_stage import LinearStage, fit_linear_stage, ridge_strength, stage_features
+from shelfcast.forecast.models.segments import SEGMENTS, demand_segments
 
 ROW_BUDGET = 300_000
 PAIR_BUDGET = 400_000
@@ -200,7 +201,9 @@ def fit_model(
     rows_kept, mean, quantiles = kept
     series, number, step = rows.series()[rows_kept], rows.cutoff()[rows_kept], rows.step[rows_kept]
     actual = frame.demand[series, cutoffs[number] + step].astype(np.float64)
-    return model, HeldOut(chosen[series], cutoffs[number], step, actual, mean, quantiles)
+    held = HeldOut(chosen[series], cutoffs[number], step, actual, mean, quantiles)
+    scores = held_scores(held, demand_segments(frame.demand)[series])
+    return replace(model, card={**model.card, "held_out": scores}), held
 
 
 def _lesson(
@@ -397,6 +400,35 @@ def _new_level(panel: Panel, recipe: Recipe) -> float:
     return float(np.log(max(level, recipe.floor))) if recipe.mode == LOG else level
 
 
+def held_scores(held: HeldOut, segment: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """Scores of the held-out forecasts for the card: all, by demand segment, by third of the horizon."""
+    third = np.ceil(3.0 * held.step / max(int(held.step.max()), 1)).astype(np.int64)
+    parts = {"all": np.ones(len(held.actual), dtype=np.bool_)}
+    parts |= {f"segment={name}": segment == code for code, name in enumerate(SEGMENTS)}
+    parts |= {f"third of the horizon={number}": third == number for number in (1, 2, 3)}
+    result = {}
+    for name, inside in parts.items():
+        actual, mean, quantiles = held.actual[inside], held.mean[inside], held.quantiles[inside]
+        total = float(np.abs(actual).sum())
+        if total == 0.0:
+            continue
+        covered = {
+            share: float(np.mean((actual >= quantiles[:, low]) & (actual <= quantiles[:, high])))
+            for share, low, high in (
+                ("80", GRID.index(0.1), GRID.index(0.9)),
+                ("95", GRID.index(0.025), GRID.index(0.975)),
+            )
+        }
+        result[name] = {
+            "cells": len(actual),
+            "wape": round(float(np.abs(actual - quantiles[:, GRID.index(0.5)]).sum()) / total, 5),
+            "bias": round(float((mean - actual).sum()) / total, 5),
+            "coverage_80": round(covered["80"], 5),
+            "coverage_95": round(covered["95"], 5),
+        }
+    return result
+
+
 def _untrained(recipe: Recipe, names: Names, new_level: float, frame: Frame, started: float) -> Model:
     """Too little history to learn anything: the level of each series with a wide spread."""
     table = fit_quantile_table(
@@ -419,6 +451,8 @@ def card_of(
         "scale": recipe.mode,
         "series": int(frame.demand.shape[0]),
         "periods": int(frame.last.max()) + 1,
+        "first_period": str(frame.days[int(min(frame.first.min(), frame.last.max()))]),
+        "last_period": str(frame.days[int(frame.last.max())]),
         "rows": rows,
         "trees": tree_count,
         "seed": seed,
