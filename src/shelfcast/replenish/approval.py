@@ -18,7 +18,7 @@ STATUS_NAMES = ("none", "auto", "review", "held")
 
 LOOK_AT = (
     "censored_forecast", "no_forecast", "pack_over_capacity", "moq_over_shelf_life", "keep_one_pack", "age_estimated",
-    "supplier_min_not_reached", "stale_snapshot", "lead_time_default", "quarantined_input",
+    "absurd_tail", "supplier_min_not_reached", "stale_snapshot", "lead_time_default", "quarantined_input",
 )  # fmt: skip
 """Reasons that are exceptions: a line with one of them is never approved by itself."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
 from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 import polars as pl
@@ -17,14 +18,15 @@ from numpy.typing import NDArray
 from shelfcast.domain import quantiles
 from shelfcast.domain.errors import BadInput
 from shelfcast.replenish.keys import Keys
+from shelfcast.replenish.threads import side_by_side
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-BATCH_ROWS = 1_000_000
+BATCH_ROWS = 250_000
 REPAIRABLE_FALL = 0.01
 """Quantiles that fall by less than this share of the level are put in order, others are refused."""
-WEEK = 7
+_BAD = ("item_id", "location_id", "day")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class DailyDemand:
     mean: Floats
     variance: Floats
     days_given: Integers
+
+    def without_days(self) -> DailyDemand:
+        """Only what is known of each series, without the days."""
+        none = np.zeros((0, 0))
+        return DailyDemand(none, none, self.days_given)
 
     @property
     def days(self) -> int:
@@ -112,15 +119,25 @@ def read_daily_demand(
     broken: list[pl.DataFrame] = []
     unknown: list[pl.DataFrame] = []
     rows = 0
-    for batch in _batches(wanted):
-        rows += batch.height
-        batch, bad = _moments(batch, columns, weights)
+    one_at_a_time = Lock()
+
+    def work(batch: pl.DataFrame) -> tuple[int, pl.DataFrame, pl.DataFrame]:
+        good, bad = _moments(batch, columns, weights)
+        row, strangers = _series_rows(good, keys)
+        day, m, v = good["day"].to_numpy(), good["m"].to_numpy(), good["v"].to_numpy()
+        with one_at_a_time:
+            doubled = _scatter(row, day, m, v, period_days, mean, variance)
+        if doubled.any():
+            more = good.filter(pl.Series(doubled)).select(*_BAD).with_columns(pl.lit("doubled key").alias("rule"))
+            bad = pl.concat([bad.select(*_BAD, "rule"), more])
+        return batch.height, bad, strangers
+
+    for count, bad, strangers in side_by_side(work, _batches(wanted)):
+        rows += count
         if bad.height:
             broken.append(bad)
-        row_of = _series_rows(batch, keys, unknown)
-        _scatter(
-            row_of, batch["day"].to_numpy(), batch["m"].to_numpy(), batch["v"].to_numpy(), period_days, mean, variance
-        )
+        if strangers.height:
+            unknown.append(strangers)
     given = _fill(mean, variance)
     pair = {"item_id": pl.String, "location_id": pl.String}
     bad_rows = pl.concat(broken) if broken else pl.DataFrame(schema={**pair, "day": pl.Int32, "rule": pl.String})
@@ -171,7 +188,7 @@ def _moments(batch: pl.DataFrame, columns: list[str], weights: Floats) -> tuple[
         stated.clip(0.0).alias("m"), (pl.col("second") - pl.col("integral") ** 2).clip(0.0).alias("v")
     )
     if moments.select(usable.all()).item():
-        return moments.select(*keep, "m", "v"), moments.select(*keep).clear()
+        return moments.select(*keep, "m", "v"), moments.select(*keep, pl.lit("").alias("rule")).clear()
     bad = moments.filter(~usable).select(
         *keep,
         pl.when(~pl.col("good")).then(pl.lit("not a number")).when(pl.col("steep")).then(pl.lit("quantiles fall"))
@@ -197,8 +214,8 @@ def _sorted_rows(result: pl.DataFrame, columns: list[str], weights: Floats) -> p
     return result.with_columns(pl.Series("integral", integral), pl.Series("second", second))
 
 
-def _series_rows(batch: pl.DataFrame, keys: Keys, unknown: list[pl.DataFrame]) -> Integers:
-    """Row of each forecast row's series. Only the first row of each run of equal keys is looked up."""
+def _series_rows(batch: pl.DataFrame, keys: Keys) -> tuple[Integers, pl.DataFrame]:
+    """(row of each forecast row's series, series that have none). Only the first row of each run of equal keys is looked up."""
     new = batch.select(
         ((pl.col("item_id") != pl.col("item_id").shift()) | (pl.col("location_id") != pl.col("location_id").shift()))
         .fill_null(True)
@@ -206,22 +223,31 @@ def _series_rows(batch: pl.DataFrame, keys: Keys, unknown: list[pl.DataFrame]) -
     )["new"]
     heads = batch.select("item_id", "location_id").filter(new)
     rows = keys.rows(heads["item_id"], heads["location_id"])
-    if (rows < 0).any():
-        unknown.append(heads.filter(pl.Series(rows < 0)).unique())
-    return rows[np.cumsum(new.to_numpy()) - 1] if batch.height else rows
+    strangers = heads.filter(pl.Series(rows < 0)).unique()
+    return (rows[np.cumsum(new.to_numpy()) - 1] if batch.height else rows), strangers
 
 
 @njit(cache=True, nogil=True)
 def _scatter(row, day, m, v, period_days, mean, variance):  # type: ignore[no-untyped-def]
+    """Put rows in their cells; marks rows whose cell was taken. Of two rows for a cell the larger stands, whatever came
+    first."""
     days = mean.shape[1]
+    doubled = np.zeros(row.shape[0], dtype=np.bool_)
     for i in range(row.shape[0]):
         if row[i] < 0:
             continue
         for offset in range(period_days):
             d = day[i] + offset
             if 0 <= d < days:
-                mean[row[i], d] = m[i] / period_days
-                variance[row[i], d] = v[i] / period_days
+                one, spread = m[i] / period_days, v[i] / period_days
+                there = mean[row[i], d]
+                if there == there:
+                    doubled[i] = True
+                    if one < there or (one == there and spread <= variance[row[i], d]):
+                        continue
+                mean[row[i], d] = one
+                variance[row[i], d] = spread
+    return doubled
 
 
 @njit(cache=True, nogil=True)

@@ -40,6 +40,7 @@ _KINDS: tuple[Kind, ...] = (
     Kind("forecast_short", "medium", "The forecast covers {value} days, less than half of the window."),
     Kind("forecast_zero_but_selling", "high", "No demand is forecast, but it sold {value} units in the last 14 days."),
     Kind("censored_forecast", "medium", "The forecast rests on history cut off by stock-outs and not recovered."),
+    Kind("absurd_tail", "medium", "The far tail of its forecast can't be believed; its spread was capped. Look at the history."),
     Kind("pack_default", "medium", "Its pack or smallest order can't be right; 1 and 0 were used."),
     Kind("pack_over_capacity", "medium", "One pack is more than fits: nothing is ordered."),
     Kind("max_stock_blocks_moq", "medium", "What fits is less than the smallest order: nothing is ordered."),
@@ -71,9 +72,12 @@ def of_lines(
     """One exception per item-location of the lines marked by `where`."""
     places = np.flatnonzero(where)
     row = lines["row"][places]
+    first = np.ones(len(row), dtype=np.bool_)
+    first[1:] = row[1:] != row[:-1]  # lines are sorted by item-location
+    places, row = places[first], row[first]
     price = lines["unit_price"][places]
     price = np.where(np.isfinite(price), price, lines["unit_cost"][places])
-    found = pl.DataFrame(
+    return pl.DataFrame(
         {
             "code": pl.repeat(code, len(places), dtype=pl.String, eager=True),
             "item_id": gather(keys.items, keys.item_codes[row]),
@@ -83,7 +87,6 @@ def of_lines(
             "text": pl.repeat("", len(places), dtype=pl.String, eager=True),
         }
     )
-    return found.unique(["item_id", "location_id"], keep="first", maintain_order=True)
 
 
 def from_reasons(lines: Columns, keys: Keys) -> list[pl.DataFrame]:

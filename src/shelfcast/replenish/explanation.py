@@ -107,7 +107,10 @@ def _steps(line: Mapping[str, Any], codes: list[str]) -> str:
         change = line.get(name) or 0.0
         if abs(change) < 1e-9:
             continue
+        shown = _units(quantity)
         quantity += change
+        if shown == _units(quantity):
+            continue
         pack_words = words.format(pack=_units(pack), cap=cap) if pack or name != "step_pack" else "whole packs"
         parts.append(f"{pack_words} -> {_units(quantity)}")
     return "; ".join(parts)

@@ -24,8 +24,6 @@ from shelfcast.replenish.window_demand import WindowDemand
 
 Floats = NDArray[np.float64]
 
-BLOCK_LINES = 200_000
-
 STEPS = (
     "step_unit", "step_moq", "step_pack", "step_cap", "step_truck", "step_capacity", "step_fair_share", "step_budget",
     "step_lock",
@@ -37,6 +35,16 @@ HASHED = (
     "lead", "moq", "pack_size", "unit_cost", "unit_price", "target_value", "order_up_to", "presentation", "promo_units",
     "order_day", "delivery_day", "next_delivery_day",
 )  # fmt: skip
+
+
+NEEDED = frozenset(
+    {
+        *HASHED, *STEPS, *results.ORDER_LINES.names, "row", "source", "source_type", "share", "lead", "order_day", "delivery_day",
+        "next_delivery_day", "quantity", "yield_share", "daily_rate", "underage", "overage", "expires", "reasons", "policy",
+        "target_type", "status_code",
+    }
+)  # fmt: skip
+"""Columns of the lines that the table is made from."""
 
 
 def line_ids(lines: Columns, keys: Keys, sources: pl.Series, cutoff: date, scenario: str) -> pl.Series:
@@ -122,29 +130,38 @@ def to_frame(
     cutoff: date,
     settings: EngineSettings,
 ) -> pl.DataFrame:
-    """The `order_lines` table, sorted by item, location, source as the lines are. Made block by block, so that no column
-    stands in memory twice for all lines."""
-    size = len(lines["row"])
-    rules_used = parameters.describe()
-    blocks = []
-    lines["expected_lost_with"] = np.zeros(size)
-    for start in range(0, max(size, 1), BLOCK_LINES):
-        places = np.arange(start, min(start + BLOCK_LINES, size))
-        block = {name: values[start : start + BLOCK_LINES] for name, values in lines.items()}
-        part = WindowDemand(
-            demand.window.take(places), demand.before, demand.cycle_mean[places], demand.daily_rate[places]
-        )
-        block.update(effects(block, part))
-        lines["expected_lost_with"][places] = block["expected_lost_with"]
-        blocks.append(_block(block, rules_used[start : start + BLOCK_LINES], names, units, cutoff, settings))
-    return pl.concat(blocks, rechunk=False)
+    """The `order_lines` table, sorted by item, location, source as the lines are.
+
+    Takes the columns out of `lines` one by one, so that none stands in memory twice; what exceptions and report need
+    (`report.NEEDED`) must have been kept by the caller, which gets `expected_lost_with` back.
+    """
+    effect = effects(lines, demand)
+    kept = effect["expected_lost_with"]
+    data: dict[str, pl.Series] = {}
+    for name, values in _texts_and_days(lines, parameters, names, units, cutoff, settings).items():
+        data[name] = values
+    quantity = lines["quantity"]
+    lines["lead_time_days"] = np.where(lines["source"] >= 0, lines.pop("lead"), np.nan)
+    lines["supply_share"] = lines.pop("share")
+    lines["packs"] = quantity / lines["pack_size"]
+    lines["value"] = np.round(quantity * lines["unit_cost"], 6)
+    lines["qty"] = lines.pop("quantity")
+    for column in results.ORDER_LINES.columns:
+        if column.name in data:
+            continue
+        numbers = effect.pop(column.name) if column.name in effect else lines.pop(column.name)
+        data[column.name] = pl.Series(column.name, numbers, dtype=column.type.polars, nan_to_null=True)
+    lines.clear()
+    lines["expected_lost_with"] = kept
+    return pl.DataFrame({name: data[name] for name in results.ORDER_LINES.names})
 
 
-def _block(
-    lines: Columns, rules_used: pl.Series, names: Names, units: pl.Series, cutoff: date, settings: EngineSettings
-) -> pl.DataFrame:
+def _texts_and_days(
+    lines: Columns, parameters: Resolved, names: Names, units: pl.Series, cutoff: date, settings: EngineSettings
+) -> dict[str, pl.Series]:
+    """Every column of the table that is no number: names, identifiers, days, words."""
     keys, sources = names.keys, names.sources
-    row, quantity = lines["row"], lines["quantity"]
+    row, quantity, mask = lines["row"], lines["quantity"], lines["reasons"]
     item_codes, location_codes = keys.item_codes[row], keys.location_codes[row]
     sourced = lines["source"] >= 0
     known_window = sourced & (lines["next_delivery_day"] < NEVER)
@@ -153,13 +170,12 @@ def _block(
         [sources, keys.locations],
         [lines["source"], location_codes],
     )
-    mask = lines["reasons"]
     kinds = pl.Series(["purchase", "transfer", "transfer"])
 
     def day(name: str, shift: int = 0, where: NDArray[np.bool_] = sourced) -> pl.Series:
         return to_dates(cutoff, np.where(where, lines[name] + shift, NEVER))
 
-    data = {
+    return {
         "cutoff": pl.repeat(cutoff, len(row), dtype=pl.Date, eager=True),
         "scenario": pl.repeat(settings.scenario, len(row), dtype=pl.String, eager=True),
         "line_id": line_ids(lines, keys, sources, cutoff, settings.scenario),
@@ -167,17 +183,12 @@ def _block(
         "order_type": gather(kinds, np.where(sourced, lines["source_type"], -1)),
         "item_id": gather(keys.items, item_codes),
         "location_id": gather(keys.locations, location_codes),
-        "source_id": gather(sources, lines["source"]).fill_null(""),
+        "source_id": gather(sources, lines["source"]).cast(pl.String).fill_null(""),
         "order_date": day("order_day"),
         "delivery_date": day("delivery_day"),
         "next_delivery_date": day("next_delivery_day"),
-        "qty": quantity,
         "unit": gather(units, item_codes),
-        "packs": quantity / lines["pack_size"],
-        "value": quantity * lines["unit_cost"],
         "status": gather(pl.Series(list(STATUS_NAMES)), lines["status_code"]),
-        "lead_time_days": np.where(sourced, lines["lead"], np.nan),
-        "supply_share": lines["share"],
         "policy": gather(pl.Series(list(POLICIES)), lines["policy"]),
         "target_type": gather(pl.Series(list(TARGET_NAMES)), lines["target_type"]),
         "window_from": to_dates(cutoff, np.where(known_window, 1, NEVER)),
@@ -185,13 +196,8 @@ def _block(
         "protection_days": pl.Series(lines["next_delivery_day"] - 1).set(pl.Series(~known_window), None),
         "binding_rule": reasons.binding(mask),
         "reasons": reasons.to_text(mask),
-        "rules_used": rules_used,
+        "rules_used": parameters.describe(),
         "data_flags": reasons.to_text(mask, (reasons.ReasonKind.DATA,)),
         "input_hash": hashing.identifiers([hashing.words_of_numbers(lines[name]) for name in HASHED], "inputs"),
         "run_id": pl.repeat(settings.run_id, len(row), dtype=pl.String, eager=True),
     }
-    for column in results.ORDER_LINES.columns:
-        if column.name not in data:
-            data[column.name] = lines[column.name]
-    reals = [column.name for column in results.ORDER_LINES.columns if column.type.polars == pl.Float64]
-    return results.ORDER_LINES.conform(pl.DataFrame(data)).with_columns(pl.col(reals).fill_nan(None))

@@ -78,12 +78,17 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
     _add_demand_reasons(lines, parameters, read, history, stand_ins)
     context = _context(inputs, keys, cutoff, settings, lines, parameters, routes, sources, read)
     planned = network.plan_levels(lines, parameters, context, names)
-    del lines
+    read = replace(read, demand=read.demand.without_days())
+    context = replace(context, demand=read.demand)
+    del lines  # what is planned holds all that is still needed
     held = decide_across_lines(planned, context, names, positions, valid_limits(inputs.limits, cutoff))
     usual = approval.usual_order(inputs.deliveries, keys, planned.columns["row"], planned.columns["window_mean"])
     planned.columns["status_code"] = approval.approve(planned.columns, parameters, usual, held)
+    for name in set(planned.columns) - frame.NEEDED - set(report.NEEDED):
+        del planned.columns[name]
+    told = {name: planned.columns[name] for name in report.NEEDED if name in planned.columns}
     table = frame.to_frame(planned.columns, parameters, planned.demand, names, units, cutoff, settings)
-    told = {name: planned.columns[name] for name in report.NEEDED}
+    told["expected_lost_with"] = planned.columns["expected_lost_with"]
     del planned  # the table holds it all now
     lonely = _without_stock(told, names, read)
     if lonely.height:

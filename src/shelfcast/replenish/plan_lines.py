@@ -5,7 +5,7 @@ A level is a set of lines whose demand is known: first the locations that supply
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -22,10 +22,13 @@ from shelfcast.replenish.terms import FAR, STATUSES, Columns
 from shelfcast.replenish.window_demand import (
     LeadTimeSamples,
     WindowDemand,
+    believable,
+    given_windows,
     mix_lead_times,
     use_paths,
     use_window_forecasts,
     window_demand,
+    window_moments,
 )
 
 Floats = NDArray[np.float64]
@@ -74,16 +77,19 @@ def line_demand(lines: Columns, parameters: Resolved, context: Context) -> Windo
     extra = np.where(new, parameters.number("new_item_cv"), 0.0)
     sampled = np.diff(context.samples.start)[lines["route"]] > 0
     sd = np.where(sampled, 0.0, lines["lead_time_sd_days"])
-    found = window_demand(context.demand, row, delivery, next_delivery, discrete, correlation, sd, extra)
+    days = next_delivery - 1
+    given = given_windows(context.inputs.window_demand, context.keys, context.cutoff, row, days)
+    calibration = given.calibration(context.demand, row, days, correlation)
+    found = window_demand(context.demand, row, delivery, next_delivery, discrete, correlation, sd, extra, calibration)
     review = np.nan_to_num(parameters.number("review_period_days"), nan=1.0).astype(np.int64)
     found = mix_lead_times(
         found, context.samples, context.demand, context.route_days, lines["route"], row, review, discrete, correlation,
-        extra,
+        extra, calibration,
     )  # fmt: skip
-    days = next_delivery - 1
     found = use_paths(found, context.inputs.paths, context.keys, context.cutoff, row, days)
-    certain = (sd <= 0.0) & ~sampled & ~new
-    return use_window_forecasts(found, context.inputs.window_demand, context.keys, context.cutoff, row, days, certain)
+    _, absurd = believable(*window_moments(context.demand, row, days, correlation))
+    reasons.add(lines["reasons"], "absurd_tail", absurd)
+    return use_window_forecasts(found, given, (sd <= 0.0) & ~sampled & ~new)
 
 
 def is_new(lines: Columns, parameters: Resolved) -> Flags:
@@ -171,7 +177,8 @@ def plan_lines(
         smallest_order=constraints.smallest_order(terms), room=_room(caps, terms), clamped=target.clamped,
         expires=perishables.expires_in_window(lines),
     )  # fmt: skip
-    return Planned(out, parameters, demand)
+    # The part before the delivery has done its work; its memory is let go.
+    return Planned(out, parameters, replace(demand, before=demand.window))
 
 
 def _policy_and_level(

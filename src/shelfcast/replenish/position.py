@@ -64,18 +64,18 @@ def incoming(
         "item_id", "location_id", "source_id", pl.col("line_id").alias("reference"), pl.col("delivery_date").alias("due"),
         pl.col("qty").alias("units"),
     )  # fmt: skip
-    rows = pl.concat([erp.select(columns), mine.select(columns)]).sort(columns)
+    rows = pl.concat([erp.select(columns), mine.select(columns)])
     today = cutoff + timedelta(days=1)
     rows = rows.with_columns(((pl.col("due") - pl.lit(today)).dt.total_days()).alias("ahead"))
-    dead = rows.filter(pl.col("ahead") < -dead_days)
+    dead = rows.filter(pl.col("ahead") < -dead_days).sort(columns)
     rows = rows.filter(pl.col("ahead") >= -dead_days)
     row = keys.rows(rows["item_id"], rows["location_id"])
-    ahead = rows["ahead"].to_numpy()
+    ahead, units = rows["ahead"].to_numpy(), rows["units"].to_numpy()
     overdue = ahead < 0
     due = np.where(overdue, 1 + grace_days, ahead + 1).astype(np.int64)
-    known = row >= 0
-    order = np.flatnonzero(known)[np.argsort(row[known], kind="stable")]
-    return Incoming(row[order], due[order], rows["units"].to_numpy()[order], overdue[order], dead)
+    order = np.flatnonzero(row >= 0)
+    order = order[np.lexsort((units[order], overdue[order], due[order], row[order]))]
+    return Incoming(row[order], due[order], units[order], overdue[order], dead)
 
 
 def on_order(supply: Incoming, row: Integers, window_days: Integers) -> tuple[Floats, Floats, Flags]:

@@ -54,6 +54,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("pack_default", _D, "a pack or minimum order that can't be was replaced by its default"),
     Reason("no_forecast", _D, "no forecast: the mean of the last days in stock was used"),
     Reason("forecast_repeated", _D, "the forecast ends before the window: its last week was repeated"),
+    Reason("absurd_tail", _D, "the forecast's far tail can't be believed: its spread was capped"),
     Reason("censored_forecast", _D, "the forecast rests on history cut off by stock-outs"),
     Reason("clamped", _D, "the target lies outside the levels the forecast gave"),
     Reason("lead_time_order_crossing", _D, "deliveries may overtake each other: lead time varies by more than the review period"),

@@ -32,7 +32,11 @@ LISTING_DEFAULTS = {"min_remaining_life_days": 0.0, "fifo_share": 1.0, "salvage"
 
 
 def take(columns: Columns, lines: NDArray[Any]) -> Columns:
-    """The columns of some lines."""
+    """The columns of some lines; all of them in their order are not copied."""
+    if len(lines) and all(len(values) == len(lines) for values in columns.values()):
+        every = np.arange(len(lines))
+        if np.array_equal(lines, every):
+            return dict(columns)
     return {name: values[lines] for name, values in columns.items()}
 
 
@@ -81,8 +85,9 @@ def narrowest_rows(frame: pl.DataFrame, keys: Keys, items: str, locations: str) 
 def listing_columns(item_locations: pl.DataFrame, keys: Keys, cutoff: date) -> Columns:
     """Terms of each item-location; each value comes from the narrowest row that has one. Days count from the cutoff."""
     scopes = narrowest_rows(item_locations, keys, "item_id", "location_id")
+    found = [(place, place >= 0) for place in scopes if (place >= 0).any()]
     columns: Columns = {}
-    numbers = {name: floats(item_locations, name) for name in LISTING_NUMBERS}
+    numbers = {name: floats(item_locations, name) for name in LISTING_NUMBERS if name in item_locations.columns}
     status = codes_of(item_locations["status"], pl.Series(sorted(STATUSES)))
     to_status = np.array([STATUSES.index(name) for name in sorted(STATUSES)] + [0])
     numbers["status"] = np.where(status >= 0, to_status[status].astype(np.float64), np.nan)
@@ -90,12 +95,15 @@ def listing_columns(item_locations: pl.DataFrame, keys: Keys, cutoff: date) -> C
         days = day_numbers(item_locations[name], cutoff, FAR * 2).astype(np.float64)
         numbers[name] = np.where(days == FAR * 2, np.nan, days)
     defaults = {"status": 0.0, "start_date": float(-FAR), "end_date": float(FAR), **LISTING_DEFAULTS}
-    for name, values in numbers.items():
+    for name in (*LISTING_NUMBERS, "status", "start_date", "end_date"):
+        values = numbers.get(name)
+        if values is None:
+            columns[name] = np.full(keys.size, defaults.get(name, np.nan))
+            continue
         result = np.full(keys.size, defaults.get(name, np.nan))
-        for place in scopes:
-            if len(values):
-                chosen = values[place]
-                result = np.where((place >= 0) & ~np.isnan(chosen), chosen, result)
+        for place, there in found:
+            chosen = values[place]
+            result = np.where(there & ~np.isnan(chosen), chosen, result)
         columns[name] = result
     for name in ("status", "start_date", "end_date"):
         columns[name] = columns[name].astype(np.int64)

@@ -11,7 +11,7 @@ windows themselves are mixed, F(x) = sum_l P(l) F_l(x), which also holds where t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -81,6 +81,34 @@ def window_moments(demand: DailyDemand, row: Integers, days: Integers, correlati
     return mean, variance
 
 
+MOST_VARIATION = 3.0
+MOST_SPREAD = 10.0
+"""A window's variance is believed up to (3 x mean)^2 + 10 x mean; beyond, a forecast's far tail is taken for an error."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a forecast of the window itself says of mean and variance, as multiples of what the days add up to (1: the
+    same, or no such forecast)."""
+
+    mean: Floats
+    variance: Floats
+
+    def take(self, lines: Integers) -> Calibration:
+        return Calibration(self.mean[lines], self.variance[lines])
+
+
+def believable(mean: Floats, variance: Floats) -> tuple[Floats, Flags]:
+    """(variance, capped where it can't be believed; where that is). One absurd quantile far out in the tail would
+    otherwise make the fit put nearly all chance on no demand at all, and nothing would be ordered.
+
+    >>> believable(np.array([10.0, 10.0]), np.array([40.0, 1e8]))
+    (array([  40., 1000.]), array([False,  True]))
+    """
+    most = (MOST_VARIATION * mean) ** 2 + MOST_SPREAD * mean
+    return np.minimum(variance, most), variance > most
+
+
 def window_demand(
     demand: DailyDemand,
     row: Integers,
@@ -90,6 +118,7 @@ def window_demand(
     correlation: Floats,
     lead_time_sd: Floats,
     extra_cv: Floats,
+    calibration: Calibration | None = None,
 ) -> WindowDemand:
     """Window demand from daily quantiles.
 
@@ -98,20 +127,32 @@ def window_demand(
         discrete: unit demand (whole pieces).
         lead_time_sd: deviation of the lead time, days.
         extra_cv: uncertainty beyond the forecast's own as a share of the mean (new items).
+        calibration: what is known of the sum of the days beyond the days themselves.
     """
     days = next_delivery_day - 1
-    mean, variance = window_moments(demand, row, days, correlation)
-    mean_before, variance_before = window_moments(demand, row, np.minimum(delivery_day - 1, days), correlation)
+    calibration = calibration or Calibration(np.ones(len(row)), np.ones(len(row)))
+    mean, variance = calibrated_moments(demand, row, days, correlation, calibration, extra_cv)
+    mean_before, variance_before = calibrated_moments(
+        demand, row, np.minimum(delivery_day - 1, days), correlation, calibration, extra_cv
+    )
     rate = mean / np.maximum(days, 1)
     lead_time_variance = (rate * lead_time_sd) ** 2
-    variance = variance + lead_time_variance + (extra_cv * mean) ** 2
-    variance_before = variance_before + lead_time_variance + (extra_cv * mean_before) ** 2
     return WindowDemand(
-        WindowDistribution.from_moments(mean, variance, discrete),
-        WindowDistribution.from_moments(mean_before, variance_before, discrete),
+        WindowDistribution.from_moments(mean, variance + lead_time_variance, discrete),
+        WindowDistribution.from_moments(mean_before, variance_before + lead_time_variance, discrete),
         np.maximum(mean - mean_before, 0.0),
         rate,
     )
+
+
+def calibrated_moments(
+    demand: DailyDemand, row: Integers, days: Integers, correlation: Floats, calibration: Calibration, extra_cv: Floats
+) -> tuple[Floats, Floats]:
+    """Mean and believable variance of the first `days` days, with all that is known of them."""
+    mean, variance = window_moments(demand, row, days, correlation)
+    mean = mean * calibration.mean
+    variance, _ = believable(mean, variance * calibration.variance)
+    return mean, variance + (extra_cv * mean) ** 2
 
 
 def lead_time_samples(deliveries: pl.DataFrame, routes: pl.DataFrame, least: int) -> LeadTimeSamples:
@@ -163,6 +204,7 @@ def mix_lead_times(
     discrete: Flags,
     correlation: Floats,
     extra_cv: Floats,
+    calibration: Calibration,
 ) -> WindowDemand:
     """Replace the window of lines whose route has lead-time samples by the mixture of the windows of each of them."""
     count = np.diff(samples.start)[route]
@@ -179,10 +221,10 @@ def mix_lead_times(
     weight = np.where(sampled, samples.weight[place], 1.0)
     moments = []
     for length in (times.next_delivery - 1, times.delivery - 1):
-        mean, variance = window_moments(
-            demand, row[line], np.where(sampled, np.minimum(length, HORIZON_DAYS), 0), correlation[line]
+        usable = np.where(sampled, np.minimum(length, HORIZON_DAYS), 0)
+        moments.append(
+            calibrated_moments(demand, row[line], usable, correlation[line], calibration.take(line), extra_cv[line])
         )
-        moments.append((mean, variance + (extra_cv[line] * mean) ** 2))
     (mean, variance), (mean_before, variance_before) = moments
     keep = np.flatnonzero(~sampled)
     mean[keep], variance[keep] = plain.window.mean[line[keep]], plain.window.variance[line[keep]]
@@ -192,49 +234,74 @@ def mix_lead_times(
     return WindowDemand(window, before, np.maximum(window.mean - before.mean, 0.0), plain.daily_rate)
 
 
-def use_window_forecasts(
-    plain: WindowDemand, table: pl.DataFrame, keys: Keys, cutoff: date, row: Integers, days: Integers, certain: Flags
-) -> WindowDemand:
-    """Replace the window of lines for which a forecast of exactly that window is given.
+@dataclass(frozen=True)
+class GivenWindows:
+    """Forecasts of exactly the windows of some lines: `values[k]` are the quantiles of line `lines[k]` at `levels`."""
 
-    Args:
-        days: length of each line's window, which begins the day after the cutoff.
-        certain: lines whose lead time and spread are certain; the others keep the fit, since the window's own
-            quantiles don't hold that uncertainty.
-    """
-    if not table.height:
-        return plain
+    lines: Integers
+    levels: Floats
+    values: Floats
+    mean: Floats
+    variance: Floats
+
+    def calibration(self, demand: DailyDemand, row: Integers, days: Integers, correlation: Floats) -> Calibration:
+        """How they differ from the sum of the days, for every line."""
+        mean_ratio, variance_ratio = np.ones(len(row)), np.ones(len(row))
+        if len(self.lines):
+            mean, variance = window_moments(demand, row[self.lines], days[self.lines], correlation[self.lines])
+            usable = (mean > 0.0) & (variance > 0.0) & (self.mean > 0.0)
+            mean_ratio[self.lines] = np.where(usable, self.mean / np.where(mean > 0.0, mean, 1.0), 1.0)
+            variance_ratio[self.lines] = np.where(usable, self.variance / np.where(variance > 0.0, variance, 1.0), 1.0)
+        return Calibration(mean_ratio, variance_ratio)
+
+
+def given_windows(table: pl.DataFrame, keys: Keys, cutoff: date, row: Integers, days: Integers) -> GivenWindows:
+    """The forecasts whose window begins the day after the cutoff and lasts exactly `days` of the line."""
     names = [name for name in quantiles.COLUMNS if name in table.columns and table[name].null_count() < table.height]
+    none = np.zeros(0)
+    if len(names) < 3:
+        return GivenWindows(np.zeros(0, dtype=np.int64), none, np.zeros((0, 0)), none, none)
     usable = table.filter(
         ((pl.col("window_from") - pl.lit(cutoff)).dt.total_days() == 1)
         & pl.all_horizontal(*(pl.col(name).is_finite() for name in names))
-    )
+    ).sort("item_id", "location_id", "window_to", *names)
     length = (usable["window_to"] - pl.Series([cutoff])).dt.total_days().to_numpy().astype(np.int64)
     number = keys.rows(usable["item_id"], usable["location_id"]) * (HORIZON_DAYS * 2) + length
     unique, first = np.unique(number, return_index=True)
     place = find(unique, row * (HORIZON_DAYS * 2) + days)
-    lines = np.flatnonzero((place >= 0) & certain & (row >= 0))
-    if not len(lines) or len(names) < 3:
-        return plain
-    source = usable[first[place[lines]]]
+    lines = np.flatnonzero((place >= 0) & (row >= 0))
+    source = usable[first[place[lines]]] if len(lines) else usable.clear()
     values = np.maximum.accumulate(np.maximum(source.select(names).to_numpy(), 0.0), axis=1)
     levels = np.array([quantiles.level(name) for name in names])
     weights = trapezoid_weights(levels)
     integral = values @ weights
-    stated = source["mean"].fill_nan(None).to_numpy() if "mean" in source.columns else integral
-    mean = np.where(np.isnan(stated), integral, stated)
     spread = np.maximum(values**2 @ weights - integral**2, 0.0)
+    mean = _stated(source, "mean", integral)
+    variance, absurd = believable(mean, _stated(source, "variance", spread))
+    # Quantiles that contradict a believable spread are no better than the days: those lines keep the sum of their days.
+    sound = ~absurd
+    return GivenWindows(lines[sound], levels, values[sound], mean[sound], variance[sound])
+
+
+def _stated(frame: pl.DataFrame, name: str, otherwise: Floats) -> Floats:
+    """A column where it has a number, else what was worked out."""
+    if name not in frame.columns:
+        return otherwise
+    values = frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return np.where(np.isfinite(values), values, otherwise)
+
+
+def use_window_forecasts(plain: WindowDemand, given: GivenWindows, certain: Flags) -> WindowDemand:
+    """Replace the window of `certain` lines by the quantiles of its own forecast. Lines whose lead time or level is
+    uncertain keep the fit (which has the forecast's mean and variance), since the quantiles don't hold that uncertainty."""
+    mine = np.flatnonzero(certain[given.lines]) if len(given.lines) else given.lines
+    if not len(mine):
+        return plain
+    lines = given.lines[mine]
     variance = plain.window.variance.copy()
-    given = source["variance"].cast(pl.Float64).to_numpy() if "variance" in source.columns else spread
-    variance[lines] = np.where(np.isnan(given), spread, given)
-    window = plain.window.with_grid(lines, levels, values, mean)
-    window = WindowDistribution(**{**window.__dict__, "variance": variance})
-    before_share = plain.before.mean / np.where(plain.window.mean > 0.0, plain.window.mean, 1.0)
-    cycle = plain.cycle_mean.copy()
-    cycle[lines] = window.mean[lines] * (1.0 - before_share[lines])
-    rate = plain.daily_rate.copy()
-    rate[lines] = window.mean[lines] / np.maximum(days[lines], 1)
-    return WindowDemand(window, plain.before, cycle, rate)
+    variance[lines] = given.variance[mine]
+    window = plain.window.with_grid(lines, given.levels, given.values[mine], given.mean[mine])
+    return WindowDemand(replace(window, variance=variance), plain.before, plain.cycle_mean, plain.daily_rate)
 
 
 def use_paths(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfcast.replenish import distribution_kernels as kernels
+from shelfcast.replenish.threads import blocks, side_by_side
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+BLOCK_LINES = 50_000
 
 GAMMA_FROM_MEAN = 50.0
 """From this mean on demand is taken as continuous (specification 3.4)."""
@@ -120,20 +123,37 @@ class WindowDistribution:
         levels = np.ascontiguousarray(levels, dtype=np.float64)
         out = np.zeros(levels.shape)
         clamped = np.zeros(levels.shape, dtype=np.bool_)
-        kernels.quantiles_of(
-            self.kind, self.start, self.weights, self.means, self.variances, self.row, self.grid_levels, self.grid,
-            self.samples, levels, out, clamped,
-        )  # fmt: skip
+
+        def work(part: slice) -> None:
+            kernels.quantiles_of(
+                self.kind[part], self.start[part.start : part.stop + 1], self.weights, self.means, self.variances,
+                self.row[part], self.grid_levels, self.grid, self.samples, levels[part], out[part], clamped[part],
+            )  # fmt: skip
+
+        self._in_blocks(work)
         return out, clamped
 
     def at(self, x: Floats) -> tuple[Floats, Floats]:
         """(P(demand <= x), expected demand beyond x) of each line."""
         cdf, short = np.zeros(self.size), np.zeros(self.size)
-        kernels.at(
-            self.kind, self.start, self.weights, self.means, self.variances, self.row, self.grid_levels, self.grid,
-            self.samples, np.ascontiguousarray(x, dtype=np.float64), cdf, short,
-        )  # fmt: skip
+        x = np.ascontiguousarray(x, dtype=np.float64)
+
+        def work(part: slice) -> None:
+            kernels.at(
+                self.kind[part], self.start[part.start : part.stop + 1], self.weights, self.means, self.variances,
+                self.row[part], self.grid_levels, self.grid, self.samples, x[part], cdf[part], short[part],
+            )  # fmt: skip
+
+        self._in_blocks(work)
         return cdf, short
+
+    def _in_blocks(self, work: Callable[[slice], None]) -> None:
+        """Large sets of lines are worked on side by side; each block writes its own part of the answer."""
+        if self.size <= 2 * BLOCK_LINES:
+            work(slice(0, self.size))
+            return
+        for _ in side_by_side(work, blocks(self.size, BLOCK_LINES)):
+            pass
 
     def take(self, lines: Integers) -> WindowDistribution:
         """The distributions of some lines."""

@@ -166,3 +166,30 @@ def test_a_weekly_forecast_is_spread_over_its_days() -> None:
         propose(forecasts=weekly, sourcing=[source(lead_time_days=10.0)], settings=EngineSettings(period_days=7))
     )
     assert one["window_mean"] == pytest.approx(100.0)
+
+
+def test_a_window_forecast_keeps_its_say_when_the_lead_time_varies() -> None:
+    window = {"cutoff": CUTOFF, "scenario": "base", "stage": "final", "item_id": "a", "location_id": "S1", "mean": 12.0}
+    window |= {"window_from": day(1), "window_to": day(2), "variance": 30.0, "q100": 4.0, "q500": 11.0, "q900": 20.0}
+    one = line(propose(window_demand=[window], sourcing=[source(lead_time_days=2.0, lead_time_sd_days=1.0)]))
+    assert one["window_mean"] == pytest.approx(12.0)
+    assert one["window_variance"] == pytest.approx(30.0 + 6.0**2 * 1.0**2)
+
+
+def test_an_absurd_far_tail_does_not_empty_the_shelf() -> None:
+    """One quantile of 100,000 would put nearly all chance on no demand at all; the spread is capped and told."""
+    frame = forecast(4.0).with_columns(pl.when(pl.col("date") == day(1)).then(1e5).otherwise(12.0).alias("q990"))
+    proposal = propose(forecasts=frame, rules=[rule("target_cycle_service", 0.9)])
+    one = line(proposal)
+    assert one["window_variance"] == pytest.approx((3 * 8.0) ** 2 + 10 * 8.0)
+    assert one["order_up_to"] > 8.0
+    assert (one["qty"] > 0.0, one["status"]) == (True, "review")
+    assert "absurd_tail" in one["data_flags"]
+    assert "absurd_tail" in proposal.exceptions["code"].to_list()
+
+
+def test_two_forecast_rows_for_one_day_go_to_quarantine_whatever_their_order() -> None:
+    rows = pl.concat([forecast(4.0), forecast(6.0).head(1)])
+    first, second = propose(forecasts=rows), propose(forecasts=rows.reverse())
+    assert first.quarantine["rule"].to_list() == second.quarantine["rule"].to_list() == ["doubled key"]
+    assert first.order_lines.equals(second.order_lines)
