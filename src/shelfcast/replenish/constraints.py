@@ -90,7 +90,7 @@ def smallest_order(terms: Terms) -> Floats:
 
 def _tidy(quantity: Floats) -> Floats:
     """Without the last digits that multiplying by 0.001 leaves."""
-    return np.round(quantity, 6)
+    return np.round(quantity, 6) + 0.0  # and without -0
 
 
 def apply_terms(need: Floats, terms: Terms, caps: Caps, mask: reasons.Mask) -> Steps:

@@ -204,6 +204,9 @@ def _add_demand_reasons(
     reasons.add(mask, "censored_forecast", censored)
     broken = np.zeros(read.demand.mean.shape[0], dtype=np.bool_)
     broken[read.broken_rows] = True
+    absurd = np.zeros(len(broken), dtype=np.bool_)
+    absurd[read.absurd_rows] = True
+    reasons.add(mask, "absurd_tail", absurd[row])
     reasons.add(mask, "quarantined_input", broken[row])
 
 

@@ -19,7 +19,7 @@ from shelfcast.replenish.keys import Keys
 from shelfcast.replenish.rules import Resolved
 from shelfcast.replenish.targets import Costs
 from shelfcast.replenish.terms import Columns
-from shelfcast.replenish.window_demand import window_moments
+from shelfcast.replenish.window_demand import sound_moments
 from shelfcast.replenish.window_distribution import WindowDistribution
 
 Floats = NDArray[np.float64]
@@ -169,7 +169,7 @@ def expected_waste(lines: Columns, lots: Lots, daily: DailyDemand, parameters: R
     newer = total[line] - cumulative
     places = np.flatnonzero(inside)
     line, last, amount = line[places], np.maximum(last[places], 0), amount[places]
-    mean, variance = window_moments(daily, row[line], last, correlation[line])
+    mean, variance = sound_moments(daily, row[line], last, correlation[line])
     until = WindowDistribution.from_moments(mean, variance, discrete[line])
     held = cumulative[places]
     left = held - mean + until.at(held)[1]
@@ -203,7 +203,7 @@ def life_demand(lines: Columns, places: Integers, daily: DailyDemand, parameters
     """Demand from tomorrow to the last day tonight's units can be sold, for some lines."""
     days = lines["delivery_day"][places] - 1 + usable_life(lines)[places]
     correlation = np.ascontiguousarray(parameters.number("day_correlation")[places])
-    mean, variance = window_moments(daily, lines["row"][places], days, correlation)
+    mean, variance = sound_moments(daily, lines["row"][places], days, correlation)
     return WindowDistribution.from_moments(mean, variance, lines["unit_step"][places] == 1.0)
 
 

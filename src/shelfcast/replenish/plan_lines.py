@@ -87,8 +87,8 @@ def line_demand(lines: Columns, parameters: Resolved, context: Context) -> Windo
         extra, calibration,
     )  # fmt: skip
     found = use_paths(found, context.inputs.paths, context.keys, context.cutoff, row, days)
-    _, absurd = believable(*window_moments(context.demand, row, days, correlation))
-    reasons.add(lines["reasons"], "absurd_tail", absurd)
+    _, unbelievable = believable(*window_moments(context.demand, row, days, correlation))
+    reasons.add(lines["reasons"], "absurd_tail", unbelievable)
     return use_window_forecasts(found, given, (sd <= 0.0) & ~sampled & ~new)
 
 

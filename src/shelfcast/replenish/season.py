@@ -13,7 +13,7 @@ from shelfcast.replenish.daily_demand import DailyDemand
 from shelfcast.replenish.formulas.min_max import min_max_power_approximation
 from shelfcast.replenish.keys import Integers, Keys
 from shelfcast.replenish.terms import FAR
-from shelfcast.replenish.window_demand import WindowDemand, window_moments
+from shelfcast.replenish.window_demand import WindowDemand, sound_moments
 from shelfcast.replenish.window_distribution import WindowDistribution
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ def season_level(
     """Quantile of the demand from tomorrow to the last selling day (the window where no end is known): the newsvendor's
     one order (Snyder & Shen 4.3)."""
     days = np.where(end_day < FAR, np.clip(end_day, 1, LONGEST_SEASON_DAYS), window_days)
-    mean, variance = window_moments(demand, row, days, correlation)
+    mean, variance = sound_moments(demand, row, days, correlation)
     season = WindowDistribution.from_moments(mean, variance, discrete)
     return season.quantile(np.clip(value, 0.0, 0.9999))[0]
 

@@ -19,7 +19,7 @@ from shelfcast.replenish.daily_demand import DailyDemand
 from shelfcast.replenish.distribution_kernels import count_next, count_start
 from shelfcast.replenish.keys import Integers, find
 from shelfcast.replenish.terms import Columns
-from shelfcast.replenish.window_demand import WindowDemand, window_moments
+from shelfcast.replenish.window_demand import WindowDemand, sound_moments
 from shelfcast.replenish.window_distribution import GAMMA_FROM_MEAN, WindowDistribution
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ def orders_until(
     stores: Columns, daily: DailyDemand, days: Integers, correlation: Floats, stopped: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
     """(mean, variance) of the units each store line will have ordered by the end of day `days`."""
-    mean, variance = window_moments(daily, stores["row"], days, correlation)
+    mean, variance = sound_moments(daily, stores["row"], days, correlation)
     gap = stores["order_up_to"] - stores["inventory_position"]
     counted = (stores["unit_step"] == 1.0) & (mean < 4 * GAMMA_FROM_MEAN)
     out_mean, out_variance = np.zeros(len(mean)), np.zeros(len(mean))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from shelfcast.domain import quantiles
 from shelfcast.replenish.calendar import HORIZON_DAYS, RouteDays, order_times
-from shelfcast.replenish.daily_demand import DailyDemand, trapezoid_weights
+from shelfcast.replenish.daily_demand import DailyDemand, trapezoid_weights, without_absurd
 from shelfcast.replenish.keys import Keys, find
 from shelfcast.replenish.window_distribution import WindowDistribution
 
@@ -81,9 +81,15 @@ def window_moments(demand: DailyDemand, row: Integers, days: Integers, correlati
     return mean, variance
 
 
-MOST_VARIATION = 3.0
-MOST_SPREAD = 10.0
-"""A window's variance is believed up to (3 x mean)^2 + 10 x mean; beyond, a forecast's far tail is taken for an error."""
+MOST_VARIATION = 1.5
+MOST_SPREAD = 30.0
+"""A window's variance is believed up to (1.5 x mean)^2 + 30 x mean; beyond, a forecast's far tail is taken for an error."""
+
+
+def sound_moments(demand: DailyDemand, row: Integers, days: Integers, correlation: Floats) -> tuple[Floats, Floats]:
+    """As `window_moments`, with the variance capped where it can't be believed."""
+    mean, variance = window_moments(demand, row, days, correlation)
+    return mean, believable(mean, variance)[0]
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def believable(mean: Floats, variance: Floats) -> tuple[Floats, Flags]:
     otherwise make the fit put nearly all chance on no demand at all, and nothing would be ordered.
 
     >>> believable(np.array([10.0, 10.0]), np.array([40.0, 1e8]))
-    (array([  40., 1000.]), array([False,  True]))
+    (array([ 40., 525.]), array([False,  True]))
     """
     most = (MOST_VARIATION * mean) ** 2 + MOST_SPREAD * mean
     return np.minimum(variance, most), variance > most
@@ -271,11 +277,11 @@ def given_windows(table: pl.DataFrame, keys: Keys, cutoff: date, row: Integers, 
     place = find(unique, row * (HORIZON_DAYS * 2) + days)
     lines = np.flatnonzero((place >= 0) & (row >= 0))
     source = usable[first[place[lines]]] if len(lines) else usable.clear()
-    values = np.maximum.accumulate(np.maximum(source.select(names).to_numpy(), 0.0), axis=1)
+    values = without_absurd(np.maximum.accumulate(np.maximum(source.select(names).to_numpy(), 0.0), axis=1))
     levels = np.array([quantiles.level(name) for name in names])
     weights = trapezoid_weights(levels)
-    integral = values @ weights
-    spread = np.maximum(values**2 @ weights - integral**2, 0.0)
+    integral = (values * weights).sum(axis=1)
+    spread = np.maximum((values**2 * weights).sum(axis=1) - integral**2, 0.0)
     mean = _stated(source, "mean", integral)
     variance, absurd = believable(mean, _stated(source, "variance", spread))
     # Quantiles that contradict a believable spread are no better than the days: those lines keep the sum of their days.
