@@ -1,0 +1,385 @@
+"""Our forecasts and those of other libraries on the same data sets, cutoffs and machine, in one run.
+
+    python benchmarks/accuracy/scoreboard.py --data FOLDER --work FOLDER --peers PYTHON [--autogluon PYTHON]
+        [--shop FOLDER] [--sets pharmacy_pos,carparts] [--models AutoETS,...] [--out results/scoreboard.json]
+
+FOLDER of --data holds the tidy Parquet files (`datasets.py` says which), --shop a shop made by `shelfcast simulate`.
+--peers is the Python of an environment with the peers (`peers.py` says how to make it). Ours runs as it is, without a
+setting by data set. Peers get the series with gaps filled (they need it), known covariates and attributes where they
+can use them. A series a peer gives no forecast for gets that of seasonal naive; how many is written beside the score.
+
+Scores pool the cells of a window and are averaged over windows. `against` is the paired bootstrap over series (over
+series and windows where there are few series): ours / theirs - 1 in SQL and WAPE with its 95 % interval; below 0 is
+better. `pit` is the share of cells whose randomised PIT lies in the central 80 and 95 %, by segments of 5,000 cells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import polars as pl
+
+from shelfcast.features.availability import AT_LEAST_USUAL, recover_demand
+from shelfcast.features.long_format import Columns, panel_from_long
+from shelfcast.features.panel import Forecast, Panel
+from shelfcast.features.recipe import last_of
+from shelfcast.forecast import metrics
+from shelfcast.forecast.backtest import Task, Window, right_aligned, windows_of
+from shelfcast.forecast.forecasters import CHAMPION, champion, seasonal_naive
+from shelfcast.forecast.models.segments import SEGMENTS, demand_segments
+
+LEVELS = (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975)
+SCORED = LEVELS[1:-1]
+SPARSE = ("CrostonOptimized", "CrostonSBA", "TSB", "ADIDA")
+FAST = ("AutoETS", "DynamicOptimizedTheta", "mlforecast_LightGBM")
+LEAST_CELLS = 5_000
+DRAWS = 1_000
+PROPHET_SERIES = 24
+
+
+def panel_of(made: datasets.Prepared) -> Panel:
+    columns = Columns(("unique_id",), "ds", "y")
+    panel = panel_from_long(
+        made.history,
+        columns,
+        made.frequency,
+        known_future=made.known_future,
+        static=made.static,
+        observed=made.observed,
+    )
+    if made.in_stock_share is None:
+        return panel
+    share = _dense(panel, made.in_stock_share, "in_stock_share")
+    return Panel(panel.keys, panel.frequency, panel.periods, panel.target, share, panel.covariates, panel.last)
+
+
+def _dense(panel: Panel, rows: pl.DataFrame, name: str) -> np.ndarray:
+    """A column by series and period, NaN where there is no row."""
+    series = {key: row for row, key in enumerate(panel.keys["unique_id"])}
+    wide = np.full(panel.target.shape, np.nan)
+    period = np.searchsorted(panel.periods, rows["ds"].cast(pl.Date).to_numpy().astype("datetime64[D]"))
+    wide[[series[key] for key in rows["unique_id"]], period] = rows[name].to_numpy()
+    return wide
+
+
+def recovered(panel: Panel) -> Panel:
+    """The panel with recovered demand on periods the stock ran out, as known at its cutoff."""
+    assert panel.in_stock_share is not None
+    share = np.clip(panel.in_stock_share, 0.0, 1.0)
+    season = 7 if panel.frequency == "D" else 1
+    demand = recover_demand(panel.target.astype(float), share, season, method=AT_LEAST_USUAL).demand
+    target = np.where(np.isfinite(demand), demand, panel.target)
+    return Panel(panel.keys, panel.frequency, panel.periods, target, share, panel.covariates, panel.last)
+
+
+def ours(window: Window, seed: int) -> dict[str, tuple[Forecast, float]]:
+    run = champion()
+    if window.panel.in_stock_share is None:
+        made = dict(run(window.panel, LEVELS_WITH_GRID, seed))
+    else:
+        plain = Panel(
+            window.panel.keys, window.panel.frequency, window.panel.periods, window.panel.target, None,
+            window.panel.covariates, window.panel.last,
+        )  # fmt: skip
+        blind = run(plain, LEVELS_WITH_GRID, seed)[CHAMPION]
+        begun = time.perf_counter()
+        full = recovered(window.panel)
+        spent = time.perf_counter() - begun
+        made = {name: (one, s + spent) for name, (one, s) in run(full, LEVELS_WITH_GRID, seed).items()}
+        made["ensemble_without_recovery"] = blind
+    return {f"shelfcast_{name}": one for name, one in made.items()}
+
+
+LEVELS_WITH_GRID = LEVELS
+
+
+def export(window: Window, folder: Path, made: datasets.Prepared) -> None:
+    """The window as files for the peers."""
+    panel = window.panel
+    last, length = last_of(panel), panel.history_length
+    target = panel.target.astype(float)
+    names = panel.keys["unique_id"].to_numpy()
+    train = []
+    ahead = []
+    for i, name in enumerate(names):
+        known = np.flatnonzero(np.isfinite(target[i, : last[i] + 1]))
+        row = target[i, known[0] : last[i] + 1].copy()
+        for t in np.flatnonzero(~np.isfinite(row)):
+            row[t] = row[t - made.season] if t >= made.season else row[t - 1]
+        train.append(pl.DataFrame({"unique_id": name, "ds": panel.periods[known[0] : last[i] + 1], "y": row}))
+        ahead.append(pl.DataFrame({"unique_id": name, "ds": panel.periods[last[i] + 1 : last[i] + 1 + made.horizon]}))
+    history, future = pl.concat(train), pl.concat(ahead)
+    if made.known_future is not None:
+        on = [name for name in ("unique_id", "ds") if name in made.known_future.columns]
+        table = made.known_future.with_columns(pl.col("ds").cast(pl.Date))
+        history = history.with_columns(pl.col("ds").cast(pl.Date)).join(table, on=on, how="left")
+        future = future.with_columns(pl.col("ds").cast(pl.Date)).join(table, on=on, how="left")
+    history.write_parquet(folder / f"train_{window.number}.parquet")
+    future.write_parquet(folder / f"future_{window.number}.parquet")
+    assert length >= int(last.max()) + 1
+
+
+def peer(
+    python: Path, folder: Path, window: Window, name: str, naive: Forecast
+) -> tuple[Forecast | None, dict[str, Any]]:
+    """A peer's forecast on the panel's grid, with its seconds and versions; None where it failed, and why."""
+    script = Path(__file__).parent / "peers.py"
+    run = subprocess.run(
+        [str(python), str(script), str(folder), str(window.number), name], capture_output=True, text=True, check=False
+    )
+    path = folder / f"forecast_{window.number}_{name}.parquet"
+    if run.returncode or not path.exists():
+        return None, {"error": (run.stderr.strip().splitlines() or ["no output"])[-1][:200]}
+    rows = pl.read_parquet(path)
+    note = json.loads(path.with_suffix(".json").read_text())
+    series = {key: row for row, key in enumerate(window.panel.keys["unique_id"])}
+    last = last_of(window.panel)
+    at = np.array([series[key] for key in rows["unique_id"].cast(pl.String)])
+    days = rows["ds"].cast(pl.Date).to_numpy().astype("datetime64[D]")
+    step = np.searchsorted(window.panel.periods, days, side="right") - 1 - last[at] - 1
+    quantiles = np.full((*window.actual.shape, len(LEVELS)), np.nan)
+    mean = np.full(window.actual.shape, np.nan)
+    inside = (step >= 0) & (step < window.actual.shape[1])
+    grid = rows.select(f"q{level:g}" for level in LEVELS).to_numpy()
+    quantiles[at[inside], step[inside]] = grid[inside]
+    mean[at[inside], step[inside]] = rows["mean"].to_numpy()[inside]
+    holes = ~np.isfinite(quantiles).all(axis=2)
+    note["cells_without_forecast"] = int(holes.sum())
+    quantiles = np.where(holes[:, :, None], naive.quantiles, np.sort(quantiles, axis=2))
+    mean = np.where(np.isfinite(mean), mean, naive.mean)
+    return Forecast(mean, quantiles, LEVELS, naive.model, naive.fallback), note
+
+
+def cells_of(window: Window, forecast: Forecast) -> dict[str, np.ndarray]:
+    """What scores are made of, by cell: scaled and plain quantile loss, absolute error and size; NaN where not scored."""
+    chosen = [LEVELS.index(level) for level in SCORED]
+    pinball = metrics.pinball_cells(window.actual, forecast.quantiles[:, :, chosen], SCORED)
+    here = np.isfinite(window.actual)
+    scale = np.where(window.scale > 0, window.scale, np.nan)[:, None]
+    median = forecast.quantiles[:, :, LEVELS.index(0.5)]
+    return {
+        "scaled": np.where(here, pinball / scale, np.nan),
+        "error": np.where(here, np.abs(window.actual - median), np.nan),
+        "size": np.where(here, np.abs(window.actual), np.nan),
+        "mean_error": np.where(here, forecast.mean - window.actual, np.nan),
+    }
+
+
+def scores(windows: list[Window], forecasts: list[Forecast], rng: np.random.Generator) -> dict[str, Any]:
+    """Means over windows of the pooled scores, and honest coverage."""
+    rows = []
+    for window, forecast in zip(windows, forecasts, strict=True):
+        chosen = [LEVELS.index(level) for level in SCORED]
+        asked, median = forecast.quantiles[:, :, chosen], forecast.quantiles[:, :, LEVELS.index(0.5)]
+        rows.append(
+            (
+                metrics.sql(window.actual, asked, SCORED, window.scale),
+                metrics.mase(window.actual, median, window.scale),
+                metrics.wape(window.actual, median),
+                metrics.wql(window.actual, asked, SCORED),
+                metrics.bias(window.actual, forecast.mean),
+            )
+        )
+    mean = np.nanmean(np.array(rows), axis=0)
+    result = {name: _rounded(value) for name, value in zip(("sql", "mase", "wape", "wql", "bias"), mean, strict=True)}
+    return result | {"pit": coverage(windows, forecasts, rng), "sql_by_window": [_rounded(row[0]) for row in rows]}
+
+
+def coverage(windows: list[Window], forecasts: list[Forecast], rng: np.random.Generator) -> dict[str, Any]:
+    """Share of randomised PIT values in the central 80 and 95 %: all cells, and segments of enough cells."""
+    pits, segments, thirds = [], [], []
+    for window, forecast in zip(windows, forecasts, strict=True):
+        seen = window.panel.target[np.isfinite(window.panel.target)]
+        whole = bool(np.all(seen == np.round(seen)))
+        # a closed period is no forecast: everything is zero, and right
+        shut = (forecast.quantiles == 0.0).all(axis=2) & (window.actual == 0.0)
+        pit = metrics.randomised_pit(window.actual, forecast.quantiles, LEVELS, rng, 1.0 if whole else 0.0)
+        pits.append(np.where(shut, np.nan, pit).ravel())
+        code = demand_segments(right_aligned(window.panel).astype(float))
+        segments.append(np.repeat(code, window.actual.shape[1]))
+        horizon = window.actual.shape[1]
+        thirds.append(np.tile(np.arange(horizon) * 3 // horizon, len(code)))
+    pit, segment, third = np.concatenate(pits), np.concatenate(segments), np.concatenate(thirds)
+    parts = {"all": np.ones(len(pit), dtype=bool)}
+    parts |= {name: segment == number for number, name in enumerate(SEGMENTS)}
+    parts |= {f"third {number + 1} of the horizon": third == number for number in range(3)}
+    result = {}
+    for name, inside in parts.items():
+        known = pit[inside & np.isfinite(pit)]
+        if len(known) >= LEAST_CELLS or name == "all":
+            result[name] = {
+                "cells": len(known),
+                "80": _rounded(metrics.pit_coverage(known, 0.8)),
+                "95": _rounded(metrics.pit_coverage(known, 0.95)),
+            }
+    return result
+
+
+def against(
+    windows: list[Window], mine: list[Forecast], theirs: list[Forecast], rng: np.random.Generator
+) -> dict[str, Any]:
+    """Ours / theirs - 1 in SQL and WAPE, with the 95 % interval of the paired bootstrap."""
+    sums: dict[str, list[float]] = {}
+    table = []
+    few = windows[0].panel.series_count < 30
+    for number, (window, a, b) in enumerate(zip(windows, mine, theirs, strict=True)):
+        one, two = cells_of(window, a), cells_of(window, b)
+        keys = window.panel.keys["unique_id"].to_list()
+        for i, key in enumerate(keys):
+            table.append(
+                (
+                    f"{key} {number}" if few else key,
+                    np.nansum(one["scaled"][i]), np.nansum(two["scaled"][i]),
+                    np.nansum(one["error"][i]), np.nansum(two["error"][i]),
+                )
+            )  # fmt: skip
+    for key, *values in table:
+        have = sums.setdefault(key, [0.0] * 4)
+        for j, value in enumerate(values):
+            have[j] += float(value)
+    matrix = np.array(list(sums.values()))
+    weights = rng.multinomial(len(matrix), np.full(len(matrix), 1.0 / len(matrix)), size=DRAWS)
+    drawn = weights @ matrix
+    result = {}
+    for name, j in (("sql", 0), ("wape", 2)):
+        ratio = matrix[:, j].sum() / max(matrix[:, j + 1].sum(), 1e-12) - 1
+        spread = np.quantile(drawn[:, j] / np.maximum(drawn[:, j + 1], 1e-12) - 1, [0.025, 0.975])
+        result[name] = [_rounded(ratio), *(_rounded(value) for value in spread)]
+    return result
+
+
+def _rounded(value: float) -> float | None:
+    return None if not np.isfinite(value) else round(float(value), 4)
+
+
+def run(name: str, made: datasets.Prepared, given: argparse.Namespace) -> dict[str, Any]:
+    folder = given.work / name
+    folder.mkdir(parents=True, exist_ok=True)
+    panel = panel_of(made)
+    task = Task(made.horizon, made.windows, made.season, LEVELS)
+    wanted = None if made.truth is None else _dense(panel, made.truth, "y")
+    seen = panel.target[np.isfinite(panel.target)]
+    zero_share = float(np.mean(seen == 0))
+    (folder / "task.json").write_text(
+        json.dumps(
+            {
+                "frequency": made.frequency, "horizon": made.horizon, "season": made.season, "levels": LEVELS,
+                "zero_share": zero_share,
+            }
+        )
+    )  # fmt: skip
+    if made.static is not None:
+        made.static.write_parquet(folder / "static.parquet")
+    windows, forecasts, seconds = [], {}, {}
+    notes: dict[str, dict[str, Any]] = {}
+    names = peer_names(given, made, zero_share)
+    for window in windows_of(panel, task):
+        if wanted is not None:
+            window = with_truth(window, panel, wanted, task)
+        windows.append(window)
+        naive = seasonal_naive(made.season)(window.panel, LEVELS, 0)["seasonal_naive"]
+        done = {"seasonal_naive": naive, **({} if given.only_peers else ours(window, 0))}
+        export(window, folder, made)
+        for one, python in names.items():
+            forecast, note = peer(python, folder, window, one, naive[0])
+            if forecast is None:
+                notes[one] = note
+                print(f"  {one}: {note['error']}", file=sys.stderr)
+                continue
+            notes[one] = note
+            done[one] = (forecast, note["seconds"])
+        for one, (forecast, spent) in done.items():
+            forecasts.setdefault(one, []).append(forecast)
+            seconds[one] = seconds.get(one, 0.0) + spent
+        print(f"  {name}: window {window.number} of {task.windows}", file=sys.stderr)
+    rng = np.random.default_rng(0)
+    models = {}
+    best = f"shelfcast_{CHAMPION}"
+    for one, made_by in forecasts.items():
+        if len(made_by) < len(windows):
+            continue
+        models[one] = scores(windows, made_by, rng) | {"seconds": round(seconds[one], 1)}
+        models[one] |= {key: value for key, value in notes.get(one, {}).items() if key not in ("seconds", "versions")}
+        if one != best and best in forecasts:
+            models[one]["ours_against_it"] = against(windows, forecasts[best], made_by, rng)
+    return {
+        **made.notes,
+        "series": panel.series_count, "frequency": made.frequency, "horizon": made.horizon, "windows": made.windows,
+        "season": made.season, "cells": int(sum(np.isfinite(window.actual).sum() for window in windows)),
+        "zero_share": round(zero_share, 3), "failed": {k: v["error"] for k, v in notes.items() if "error" in v},
+        "models": models,
+    } | {"versions": {k: v for note in notes.values() for k, v in note.get("versions", {}).items()}}  # fmt: skip
+
+
+def with_truth(window: Window, panel: Panel, wanted: np.ndarray, task: Task) -> Window:
+    """The window with what is to be scored in place of sales."""
+    row = {key: number for number, key in enumerate(panel.keys["unique_id"])}
+    kept = np.array([row[key] for key in window.panel.keys["unique_id"]])
+    ahead = last_of(window.panel)[:, None] + np.arange(1, task.horizon + 1)
+    return Window(window.number, window.panel, wanted[kept[:, None], ahead], window.scale, window.left_out)
+
+
+def peer_names(given: argparse.Namespace, made: datasets.Prepared, zero_share: float) -> dict[str, Path]:
+    if given.peers is None:
+        return {}
+    names = [*FAST, *(SPARSE if zero_share > 0.2 else ())]
+    if made.history["unique_id"].n_unique() <= PROPHET_SERIES:
+        names.append("Prophet")
+    chosen = dict.fromkeys(names, given.peers)
+    if given.autogluon is not None:
+        chosen["AutoGluon"] = given.autogluon
+    if given.models:
+        chosen = {name: python for name, python in chosen.items() if name in given.models.split(",")}
+    return chosen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--peers", type=Path)
+    parser.add_argument("--autogluon", type=Path)
+    parser.add_argument("--shop", type=Path)
+    parser.add_argument("--sets", default="")
+    parser.add_argument("--models", default="")
+    parser.add_argument("--only-peers", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scoreboard.json")
+    given = parser.parse_args()
+    sets = dict(datasets.SETS)
+    if given.shop is not None:
+        sets["simulated"] = lambda _data: datasets.simulated(given.shop)
+    chosen = given.sets.split(",") if given.sets else list(sets)
+    document = json.loads(given.out.read_text()) if given.out.exists() else {"sets": {}}
+    for name in chosen:
+        print(name, file=sys.stderr)
+        begun = time.perf_counter()
+        result = run(name, sets[name](given.data), given)
+        result["measured"] = {
+            "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "machine": f"{platform.machine()}, {__import__('os').cpu_count()} cores, shared with other work",
+            "python": platform.python_version(), "lightgbm": version("lightgbm"), "numpy": version("numpy"),
+            "polars": version("polars"), "seconds": round(time.perf_counter() - begun, 1),
+        }  # fmt: skip
+        document["sets"][name] = result
+        given.out.write_text(json.dumps(document, indent=1) + "\n")
+        for one, row in sorted(result["models"].items(), key=lambda item: item[1]["sql"] or 9e9):
+            pit = row["pit"]["all"]
+            print(
+                f"{name:<16}{one:<36}{row['sql']!s:>9}{row['wape']!s:>9}{row['bias']!s:>9}{pit['80']!s:>8}{pit['95']!s:>8}"
+                f"{row['seconds']:>8}  {row.get('ours_against_it', {}).get('sql', '')}"
+            )
+
+
+if __name__ == "__main__":
+    main()
