@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shelfcast.domain.errors import Conflict
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.progress import Progress, Silent
 from shelfcast.settings import FILE_NAME, Settings
+
+if TYPE_CHECKING:
+    from shelfcast.ports.http_client import HttpClient
 
 
 def local(settings: Settings, progress: Progress | None = None) -> Platform:
@@ -75,3 +79,10 @@ def init_lake(folder: Path, **values: object) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(Settings.template(**values), "utf-8")
     return path
+
+
+def http_client(*, allow_plain: bool = False) -> HttpClient:
+    """Speaks to servers outside; `allow_plain` lets it use http beyond this machine."""
+    from shelfcast.adapters.http import StandardHttp
+
+    return StandardHttp(allow_plain=allow_plain)

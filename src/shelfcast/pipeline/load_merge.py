@@ -49,6 +49,9 @@ def merge_together(tables: TableStore, loads: Sequence[Checked], frequency: str 
                 rows = load.rows[name].take([key])
                 referred.note(table, rows, load)
                 rows = rows.drop(SOURCE_LINE).with_columns(pl.lit(load.tallies[name].load_id).alias("load_id"))
+                if "origin" in table.names:
+                    # What a file says of a day stands over what the till's events add up to.
+                    rows = rows.with_columns(pl.lit("file").alias("origin"))
                 if waiting and not _may_join(tables, table, waiting, load, rows):
                     _merge(tables, table, waiting, frequency)
                     waiting = []

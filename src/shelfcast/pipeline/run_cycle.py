@@ -29,7 +29,10 @@ def last_sales_date(platform: Platform) -> date:
     Raises:
         NotReady: no sales in the lake.
     """
-    newest = current(platform.tables, curated.SALES).select(pl.col("date").max()).collect().item()
+    # A day whose till is still running is summed up already, but is no whole day yet.
+    running = (pl.col("origin") == "events") & (pl.col("known_at") > platform.clock.now())
+    sales = current(platform.tables, curated.SALES).filter(~running.fill_null(False))
+    newest = sales.select(pl.col("date").max()).collect().item()
     if newest is None:
         raise NotReady(
             "there are no sales in the lake yet. Load some: `shelfcast ingest FILE...`, or `shelfcast demo` for a made-up shop."

@@ -105,6 +105,7 @@ SALES = Table(
         ITEM, LOCATION, DATE,
         real("units", "Units sold net of returns; negative when returns exceed sales", unit="stock unit", required=True, aliases=UNITS_NAMES),
         real("revenue", "Money taken, net of returns", unit="money", aliases=("sales_value", "turnover", "sales_eur", "sales_amount")),
+        text("origin", "Where the row is from: file (also a database), or events summed up; a file's row is never touched by events", default="file", allowed=("file", "events"), derived=True),
         *FACT_ENDS,
     ),
     partition="date", references=(("item_id", "items"), ("location_id", "locations")), loadable=True,

@@ -1,0 +1,89 @@
+"""Sales of the business day that is going on, as far as the till's events have come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from shelfcast.domain.tables.curated import LOCATIONS, POS_EVENTS, SALES
+from shelfcast.ports.platform import Platform
+
+
+@dataclass(frozen=True)
+class SalesToday:
+    """Rows by location (and item): `units` and `revenue` so far; when the last event was rung up there."""
+
+    as_of: datetime
+    rows: list[dict[str, Any]]
+
+
+def sales_today(
+    platform: Platform, *, locations: Sequence[str] = (), by_item: bool = False, limit: int = 1000
+) -> SalesToday:
+    """What was sold so far on each location's own business day, the most first.
+
+    Args:
+        by_item: a row for each item of a location instead of one a location.
+    """
+    now = platform.clock.now().astimezone(UTC)
+    days = _business_days(platform, now)
+    if locations:
+        days = days.filter(pl.col("location_id").is_in(list(locations)))
+    if days.is_empty():
+        return SalesToday(now, [])
+    first, last = days["date"].min(), days["date"].max()
+    today = days.lazy()
+    sold = (
+        platform.tables.scan(SALES)
+        .filter(pl.col("date").is_between(first, last), pl.col("superseded_at").is_null())
+        .join(today, on=["location_id", "date"], how="semi")
+    )
+    keys = ["location_id", "date", "item_id"] if by_item else ["location_id", "date"]
+    totals = sold.group_by(keys).agg(
+        pl.col("units").sum(),
+        pl.when(pl.col("revenue").null_count() == 0).then(pl.col("revenue").sum()).alias("revenue"),
+        pl.col("item_id").n_unique().alias("items"),
+    )
+    rung = (
+        platform.tables.scan(POS_EVENTS)
+        .filter(pl.col("business_date").is_between(first, last), pl.col("superseded_at").is_null())
+        .join(today, left_on=["location_id", "business_date"], right_on=["location_id", "date"], how="semi")
+        .group_by(["location_id", "item_id"] if by_item else ["location_id"])
+        .agg(pl.col("occurred_at").max().alias("last_event_at"), pl.len().alias("lines"))
+    )
+    on = ["location_id", "item_id"] if by_item else ["location_id"]
+    rows = (
+        totals.join(rung, on=on, how="left").sort("units", *keys, descending=[True] + [False] * len(keys)).head(limit)
+    )
+    return SalesToday(now, rows.collect().to_dicts())
+
+
+def _business_days(platform: Platform, now: datetime) -> pl.DataFrame:
+    """Every location and the business date it is there."""
+    places = platform.tables.scan(LOCATIONS).select("location_id", "time_zone", "day_start").collect()
+    rows = [
+        (place, business_date_at(now, zone or "UTC", start or "00:00")) for place, zone, start in places.iter_rows()
+    ]
+    return pl.DataFrame(rows, schema={"location_id": pl.String, "date": pl.Date}, orient="row")
+
+
+def business_date_at(now: datetime, time_zone: str, day_start: str) -> date:
+    """The business date at a moment; a zone or time nobody knows counts as UTC and midnight.
+
+    >>> business_date_at(datetime(2026, 3, 1, 1, 30, tzinfo=UTC), "UTC", "04:00")
+    datetime.date(2026, 2, 28)
+    """
+    try:
+        local = now.astimezone(ZoneInfo(time_zone))
+    except (KeyError, ValueError, OSError):
+        local = now
+    try:
+        began = time.fromisoformat(day_start)
+    except ValueError:
+        began = time()
+    return (local.replace(tzinfo=None) - timedelta(hours=began.hour, minutes=began.minute)).date()
