@@ -44,7 +44,7 @@ def result_hashes(lake: Path) -> dict[str, str]:
     from shelfcast.bootstrap import open_platform
 
     platform = open_platform(lake)
-    return {table.name: content_hash(platform.tables.scan(table), table) for table in RESULTS}
+    return {table.name: content_hash(table, platform.tables.scan(table)) for table in RESULTS}
 
 
 def file_hash(path: Path) -> str:

@@ -9,6 +9,7 @@ few cells is drawn to the share of all, and the simpler forecast wins ties.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +37,17 @@ class Shares:
     cells: NDArray[np.int64]
     loss: NDArray[np.float64]
     """(segments, candidates) mean quantile loss over the series' size."""
+
+    def by_segment(self) -> dict[str, float]:
+        """Share by the segment's name, to be kept with a model."""
+        return {name: float(self.share[i]) for i, name in enumerate(SEGMENTS)}
+
+    @classmethod
+    def from_segments(cls, share: Mapping[str, float]) -> Shares:
+        """What `by_segment` gave. A segment that isn't named gets the boosted model."""
+        size = len(SEGMENTS)
+        values = np.array([share.get(name, 1.0) for name in SEGMENTS])
+        return cls(values, np.zeros(size, dtype=np.int64), np.zeros((size, len(CANDIDATES))))
 
     def to_dict(self) -> dict[str, object]:
         return {
@@ -125,12 +137,17 @@ def _loss(actual: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArra
     return total / count
 
 
-def mix(boosted: Forecast, baseline: Forecast, shares: Shares, panel: Panel) -> Forecast:
-    """Mean and quantiles mixed level by level (Vincent's average). Series the boosted model can't do get the baseline."""
+def share_of_boosted(panel: Panel, shares: Shares) -> NDArray[np.float64]:
+    """Share of the boosted model in each series' forecast: none where nothing is known of the series."""
     share = shares.share[demand_segments(open_history(panel)[0])].copy()
     known = np.isfinite(panel.target) & (np.arange(panel.history_length)[None, :] <= last_of(panel)[:, None])
-    empty = ~known.any(axis=1)
-    share[empty] = 0.0
+    share[~known.any(axis=1)] = 0.0
+    return share
+
+
+def mix(boosted: Forecast, baseline: Forecast, shares: Shares, panel: Panel) -> Forecast:
+    """Mean and quantiles mixed level by level (Vincent's average). Series the boosted model can't do get the baseline."""
+    share = share_of_boosted(panel, shares)
     quantiles = share[:, None, None] * boosted.quantiles + (1.0 - share[:, None, None]) * baseline.quantiles
     name = np.where(share >= 1.0, boosted.model, np.where(share <= 0.0, baseline.model, "ensemble")).astype(np.str_)
     return Forecast(

@@ -91,6 +91,8 @@ def with_assumed(inputs: Inputs, terms: str, cutoff: date) -> Inputs:
         if inputs.stock.height
         else assumed_stock(inputs.forecasts.lazy(), float(json.loads(terms)[COVER]), cutoff)
     )
+    if not inputs.stock.height:
+        sourcing = sourcing.with_columns(assumed=pl.lit(True))
     return replace(inputs, sourcing=sourcing, item_locations=item_locations, rules=rules, stock=stock)
 
 

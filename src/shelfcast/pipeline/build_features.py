@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import curated, results
+from shelfcast.features.absurd import EVIDENCE, absurd_cells
 from shelfcast.features.demand import History, build_history
+from shelfcast.features.panel import Floats
+from shelfcast.features.recovery import recovered_demand
 from shelfcast.lake.as_of import as_of, end_of
-from shelfcast.lake.replace import replace
+from shelfcast.lake.replace import replace as replace_rows
 from shelfcast.pipeline.read_panel import Lake, Partition, open_lake_at, plan_partitions, scratch
 from shelfcast.pipeline.steps import Outcome, Parameters
 from shelfcast.ports.platform import Platform
@@ -32,6 +36,7 @@ class Counted:
     missing: int
     censored: int
     recovered: int
+    absurd: int
 
 
 def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
@@ -49,12 +54,12 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
             counted.append(one)
             platform.progress.advance(TITLE)
         frames = (pl.read_parquet(one.path) for one in counted)
-        replace(platform.tables, results.DEMAND, frames, Slice(), notes={"run_id": run_id})
+        replace_rows(platform.tables, results.DEMAND, frames, Slice(), notes={"run_id": run_id})
     total = {
         name: sum(getattr(one, name) for one in counted)
-        for name in ("series", "rows", "zeros_filled", "missing", "censored", "recovered")
+        for name in ("series", "rows", "zeros_filled", "missing", "censored", "recovered", "absurd")
     }
-    return Outcome({"series": total["series"], "periods": total["rows"]}, total)
+    return Outcome({"series": total["series"], "periods": total["rows"]}, {**total, "stray_series": lake.stray})
 
 
 def demand_of(lake: Lake, run_id: str, folder: Path, partition: Partition) -> Counted:
@@ -67,18 +72,24 @@ def demand_of(lake: Lake, run_id: str, folder: Path, partition: Partition) -> Co
     openings = small.openings.filter(pl.col("location_id").is_in(partition.locations))
     item_locations = small.item_locations.filter(partition.where(wild=True))
     history = build_history(lake.grid, keys, sales, stock, openings, small.items, item_locations)
-    demand, evidence = recovered_demand(history)
+    absurd = absurd_cells(history.units)
+    believed = replace(history, units=np.where(absurd, np.float32(np.nan), history.units))
+    demand, evidence = recovered_demand(believed, lake.grid.frequency)
+    recovered = int((evidence != "").sum())
+    evidence[absurd] = EVIDENCE
     frame = demand_rows(lake, history, demand, evidence, run_id)
     path = folder / f"demand-{partition.number:05d}.parquet"
     frame.write_parquet(path, compression="lz4")
     sold = int(np.isfinite(history.units).sum())
     return Counted(
         path, keys.height, frame.height, max(0, sold - sales.height), frame.height - sold,
-        int(history.censored.sum()), int((evidence != "").sum()),
+        int(history.censored.sum()), recovered, int(absurd.sum()),
     )  # fmt: skip
 
 
-def demand_rows(lake: Lake, history: History, demand: np.ndarray, evidence: np.ndarray, run_id: str) -> pl.DataFrame:
+def demand_rows(
+    lake: Lake, history: History, demand: Floats, evidence: NDArray[np.object_], run_id: str
+) -> pl.DataFrame:
     """A row for each listed period of the history."""
     length = lake.grid.history_length
     series, at = np.nonzero(history.listed[:, :length])
@@ -90,13 +101,7 @@ def demand_rows(lake: Lake, history: History, demand: np.ndarray, evidence: np.n
         in_stock_share=pl.Series(history.in_stock_share[series, at].astype(np.float64)).fill_nan(None),
         open=pl.Series(history.open[series, at]),
         censored=pl.Series(history.censored[series, at]),
-        evidence=pl.Series(evidence[series, at].astype(str)),
+        evidence=pl.Series(evidence[series, at], dtype=pl.String),
         run_id=pl.lit(run_id),
     )
     return results.DEMAND.conform(frame)
-
-
-def recovered_demand(history: History) -> tuple[np.ndarray, np.ndarray]:
-    """(demand, evidence), each (series, T): sales, or not known where stock ran out, so that it doesn't teach zero."""
-    demand = np.where(history.censored, np.nan, history.units)
-    return demand, np.full(demand.shape, "", dtype="<U1")

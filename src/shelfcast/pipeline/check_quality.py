@@ -83,7 +83,9 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     Raises:
         NotReady: nothing was sold up to the cutoff.
     """
-    summary = check_quality(platform, parameters.cutoff, run_id, partition_rows=parameters.partition_rows)
+    summary = check_quality(
+        platform, parameters.cutoff, run_id, partition_rows=parameters.partition_rows, currency=parameters.currency
+    )
     return Outcome({"checks": summary.problems, "anomalies": summary.anomalies}, asdict(summary))
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import polars as pl
 
 from shelfcast.domain.errors import NotFound, NotReady
-from shelfcast.domain.quantiles import GRID
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import results
-from shelfcast.forecast.explanation import BASE, explain_view
+from shelfcast.forecast.ensemble import explain_forecasts, forecast_ensemble
+from shelfcast.forecast.explanation import BASE
 from shelfcast.pipeline import model_records
-from shelfcast.pipeline.forecast_demand import CONTEXT_SERIES, explanation_parts, rounded
+from shelfcast.pipeline.forecast_demand import CONTEXT_SERIES, explanation_parts, ready
 from shelfcast.pipeline.read_panel import DEMAND_COLUMNS, EVERYWHERE, open_lake_at, panel_of, read_sample
 from shelfcast.ports.platform import Platform
 
@@ -79,18 +79,17 @@ def _worked_out(platform: Platform, row: dict[str, Any]) -> pl.DataFrame:
     run = platform.records.get("runs", row["run_id"]).body
     horizon, frequency = int(run["parameters"]["horizon"]), str(run["parameters"]["frequency"])
     lake = open_lake_at(platform.tables, row["cutoff"], horizon, frequency)
-    model = model_records.load(platform, str(run["summary"]["model"]))
+    record = platform.records.get(model_records.KIND, str(run["summary"]["model"])).body
     keys = pl.DataFrame({"item_id": [row["item_id"]], "location_id": [row["location_id"]]})
     mine = (pl.col("item_id") == row["item_id"]) & (pl.col("location_id") == row["location_id"])
     rows = platform.tables.scan(results.DEMAND).filter(mine).select(DEMAND_COLUMNS).collect()
     panel = panel_of(lake, keys, rows, pl.col("location_id").is_in([row["location_id"], EVERYWHERE]))
-    sample = read_sample(lake, CONTEXT_SERIES)
-    view = model.view(panel, model.context(lambda: (sample,)))
-    forecast = rounded(model.from_view(view, GRID))
+    ensemble = ready(platform, record, read_sample(lake, CONTEXT_SERIES))
+    made = forecast_ensemble(panel, ensemble)
     step = int(row["step"]) - 1
-    if abs(float(forecast.mean[0, step]) - row["mean"]) > 1e-6:
+    if abs(float(made.forecast.mean[0, step]) - row["mean"]) > 1e-6:
         raise NotReady(
             "the data have changed since this forecast was made. Run the cycle again: `shelfcast run`, then ask anew."
         )
-    names, parts = explanation_parts(forecast, explain_view(model, view))
+    names, parts = explanation_parts(explain_forecasts(made, ensemble))
     return pl.DataFrame({"driver": names, "micro_units": parts[0, step]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,11 @@ from shelfcast.domain.errors import NotReady
 from shelfcast.domain.quantiles import COLUMNS, GRID
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import results
-from shelfcast.features.matrix import Context
 from shelfcast.features.panel import Forecast, Panel
-from shelfcast.forecast.explanation import BASE, MICRO, Explanation, explain_view, to_micro
-from shelfcast.forecast.models.baseline_choice import BaselineFacts
-from shelfcast.forecast.models.baseline_panel import forecast_panel, panel_facts
-from shelfcast.forecast.models.boosted import Model
+from shelfcast.forecast.ensemble import Ensemble, explain_forecasts, forecast_ensemble, rounded
+from shelfcast.forecast.explanation import BASE, MICRO, Explanation, to_micro
+from shelfcast.forecast.models.baseline_panel import panel_facts
+from shelfcast.forecast.selection import Shares
 from shelfcast.forecast.window_demand import window_demand
 from shelfcast.lake.replace import replace
 from shelfcast.pipeline import model_records
@@ -50,11 +49,8 @@ class Job:
     """What a partition's forecast needs."""
 
     lake: Lake
-    model: Model
+    ensemble: Ensemble
     model_name: str
-    context: Context
-    facts: BaselineFacts
-    correlation: tuple[float, ...]
     windows: pl.DataFrame
     explain: bool
     scenario: str
@@ -87,13 +83,12 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     lake = open_lake_at(platform.tables, parameters.cutoff, parameters.horizon, parameters.frequency)
     partitions = plan_partitions(lake, parameters.partition_rows)
     platform.progress.start(TITLE, len(partitions) + 2)
-    model = model_records.load(platform, record["model_id"])
-    sample = read_sample(lake, CONTEXT_SERIES)
+    ensemble = ready(platform, record, read_sample(lake, CONTEXT_SERIES))
     explain = lake.series.height * parameters.horizon <= EXPLAIN_UP_TO
     with scratch() as folder:
         job = Job(
-            lake, model, f"{record['model']}-{record['model_id'][:8]}", model.context(lambda: (sample,)), panel_facts(sample),
-            tuple(record.get("correlation", (0.2,))), protection_days(platform, parameters.cutoff, parameters.frequency),
+            lake, ensemble, record["model_id"][:8],
+            protection_days(platform, parameters.cutoff, parameters.frequency, parameters.terms),
             explain, parameters.scenario, run_id, folder,
         )  # fmt: skip
         platform.progress.advance(TITLE)
@@ -113,39 +108,35 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     return Outcome({"series": series, "forecasts": series * parameters.horizon}, summary)
 
 
+def ready(platform: Platform, record: Mapping[str, Any], sample: Panel) -> Ensemble:
+    """The champion with what it needs to know of a sample of all series."""
+    model = model_records.load(platform, str(record["model_id"]))
+    shares = Shares.from_segments(record.get("shares", {}))
+    return Ensemble(model, model.context(lambda: (sample,)), panel_facts(sample), shares)
+
+
 def forecast_partition(job: Job, partition: Partition) -> Made:
     """Forecast one partition; its results go to files of their own."""
     panel = read_panel(job.lake, partition)
-    view = job.model.view(panel, job.context)
-    chosen = rounded(job.model.from_view(view, GRID, threads=0))
-    baseline = rounded(forecast_panel(panel, job.facts).forecast)
+    forecasts = forecast_ensemble(panel, job.ensemble)
+    chosen, baseline = forecasts.forecast, rounded(forecasts.baseline.forecast)
+    names = np.char.add(chosen.model.astype(str), f"-{job.model_name}")
     made = Made(
         partition.number, job.folder, panel.series_count, Counter(one for one in chosen.fallback.tolist() if one)
     )
     frames = [
         forecast_rows(job, panel, baseline, "baseline", baseline.model),
-        forecast_rows(job, panel, chosen, "model", np.full(panel.series_count, job.model_name)),
-        forecast_rows(job, panel, chosen, "final", np.full(panel.series_count, job.model_name)),
+        forecast_rows(job, panel, chosen, "model", names),
+        forecast_rows(job, panel, chosen, "final", names),
     ]
     pl.concat(frames).write_parquet(made.file("forecasts"), compression="lz4")
     windows = window_rows(job, panel, chosen)
     if windows.height:
         windows.write_parquet(made.file("window_demand"), compression="lz4")
     if job.explain:
-        rows = explanation_rows(job, panel, chosen, explain_view(job.model, view))
+        rows = explanation_rows(job, panel, explain_forecasts(forecasts, job.ensemble))
         rows.write_parquet(made.file("explanations"), compression="lz4")
     return made
-
-
-def rounded(forecast: Forecast) -> Forecast:
-    """Means and quantiles in whole millionths of a unit: what is stored is what is explained."""
-    return Forecast(
-        to_micro(forecast.mean) / MICRO,
-        to_micro(forecast.quantiles) / MICRO,
-        forecast.levels,
-        forecast.model,
-        forecast.fallback,
-    )
 
 
 def _keys(panel: Panel, repeat: int) -> pl.DataFrame:
@@ -185,7 +176,12 @@ def window_rows(job: Job, panel: Panel, forecast: Forecast) -> pl.DataFrame:
     chosen = np.flatnonzero(has)
     last = length[chosen][:, None]
     mean, variance, quantiles = window_demand(
-        forecast.mean[chosen], forecast.quantiles[chosen], GRID, np.ones_like(last), last, job.correlation
+        forecast.mean[chosen],
+        forecast.quantiles[chosen],
+        GRID,
+        np.ones_like(last),
+        last,
+        job.ensemble.facts.correlation,
     )
     step = job.lake.grid.step_days
     begin = panel.periods[panel.history_length]
@@ -203,17 +199,15 @@ def window_rows(job: Job, panel: Panel, forecast: Forecast) -> pl.DataFrame:
     return results.WINDOW_DEMAND.conform(frame)
 
 
-def explanation_parts(forecast: Forecast, explanation: Explanation) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names, and micro-units (series, H, names), base first; what rounding the mean changed is on `rounding`."""
-    names = (BASE, *explanation.drivers)
+def explanation_parts(explanation: Explanation) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names, base first, and micro-units (series, H, names)."""
     parts = np.concatenate([explanation.base[:, :, None], explanation.micro_units], axis=2)
-    parts[:, :, names.index("rounding")] += to_micro(forecast.mean) - parts.sum(axis=2)
-    return names, parts
+    return (BASE, *explanation.drivers), parts
 
 
-def explanation_rows(job: Job, panel: Panel, forecast: Forecast, explanation: Explanation) -> pl.DataFrame:
+def explanation_rows(job: Job, panel: Panel, explanation: Explanation) -> pl.DataFrame:
     """Base and drivers that moved the forecast, in micro-units; together they are the forecast's mean exactly."""
-    names, parts = explanation_parts(forecast, explanation)
+    names, parts = explanation_parts(explanation)
     series, step, driver = np.nonzero((parts != 0) | (np.arange(len(names)) == 0))
     frame = panel.keys.select("item_id", "location_id")[series].with_columns(
         cutoff=pl.lit(job.lake.grid.cutoff),

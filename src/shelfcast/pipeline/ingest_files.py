@@ -21,6 +21,7 @@ from shelfcast.ports.platform import Platform
 from shelfcast.sources.batches import CanonicalBatch
 from shelfcast.sources.convert import convert
 from shelfcast.sources.files import SourceFile, open_file
+from shelfcast.sources.folders import data_files
 from shelfcast.sources.infer_mapping import infer_mapping, shape_columns, table_hint
 from shelfcast.sources.mapping import Mapping, fingerprint, from_yaml, to_yaml
 
@@ -119,9 +120,12 @@ def plan_files(
 ) -> list[FilePlan]:
     """Plans of many files, in the order they are best loaded; files of one shape get one mapping.
 
+    A folder stands for its data files (`sources.folders`).
+
     Raises:
         BadFile, BadMapping: see `plan_file`.
     """
+    paths, _ = data_files(paths)
     plans: list[FilePlan] = []
     inferred: dict[str, FilePlan] = {}
     for path in paths:
@@ -276,4 +280,4 @@ def expected_rows(file: SourceFile) -> int:
     return int(file.path.stat().st_size * head.count(b"\n") / max(len(head), 1))
 
 
-__all__ = ["FilePlan", "LoadReport", "ingest_files", "load_files", "plan_file", "plan_files", "raise_failures"]
+__all__ = ["FilePlan", "LoadReport", "data_files", "ingest_files", "load_files", "plan_file", "plan_files", "raise_failures"]

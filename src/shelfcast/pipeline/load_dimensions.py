@@ -14,6 +14,9 @@ from shelfcast.lake.merge import merge
 from shelfcast.ports.table_store import TableStore
 from shelfcast.sources.batches import CanonicalBatch
 
+MADE_FROM_FACTS = "made from facts"
+"""`load_id` of items and locations that facts name and nobody has described."""
+
 
 def add_unknown(
     tables: TableStore,
@@ -31,7 +34,7 @@ def add_unknown(
     known = set(tables.scan(dimension).select(key).collect()[key].to_list())
     unknown = sorted(one for one in ids if one not in known and one != "*")
     if unknown:
-        rows = pl.DataFrame({key: unknown, "load_id": "made from facts"})
+        rows = pl.DataFrame({key: unknown, "load_id": MADE_FROM_FACTS})
         merge(tables, dimension, rows, received_at=received_at, notes=notes, only_new=True)
     return unknown
 

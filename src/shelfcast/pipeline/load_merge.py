@@ -70,7 +70,7 @@ def _merge(tables: TableStore, table: Table, parts: Sequence[tuple[Checked, pl.D
     }
     rows = pl.concat([frame for _, frame in parts]) if len(parts) > 1 else parts[0][1]
     done = merge(tables, table, rows, received_at=first.received_at, notes=notes, frequency=frequency)
-    known = done.corrected + done.unchanged + done.repeated
+    known = done.rows - done.inserted
     for load, frame in parts:
         tally = load.tallies[table.name]
         new = frame.height

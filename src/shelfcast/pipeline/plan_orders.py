@@ -13,6 +13,7 @@ from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import Table, curated, results, supply
 from shelfcast.lake.as_of import as_of, end_of
 from shelfcast.lake.replace import replace
+from shelfcast.pipeline.assumed_terms import with_assumed
 from shelfcast.pipeline.steps import Outcome, Parameters
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.table_store import TableStore
@@ -40,9 +41,13 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
         scenario=parameters.scenario, run_id=run_id, period_days=7 if parameters.frequency == "W" else 1
     )
     inputs = read_inputs(platform, parameters.cutoff, parameters.scenario)
+    if parameters.terms:
+        inputs = with_assumed(inputs, parameters.terms, parameters.cutoff)
     if not inputs.stock.height:
         return _nothing(
-            platform, parameters, "No stock is recorded, so nothing can be decided. Load stock and sourcing."
+            platform,
+            parameters,
+            "No stock is recorded, so nothing can be decided. Load stock and sourcing, or try `shelfcast run --terms FILE`.",
         )
     proposal = propose_orders(inputs, parameters.cutoff, settings)
     where = Slice.of(cutoff=parameters.cutoff, scenario=parameters.scenario)
@@ -211,5 +216,15 @@ def what_if_line(
     """(stored line, line under the changes, sentence of each). Nothing is written."""
     line = read_line(platform, line_id)
     inputs = read_inputs(platform, line["cutoff"], line["scenario"])
+    if terms := _terms_of(platform, line["run_id"]):
+        inputs = with_assumed(inputs, terms, line["cutoff"])
     changed = what_if(inputs, line, changes, line["cutoff"], EngineSettings(scenario=line["scenario"]))
     return line, changed, explain(line), explain(changed)
+
+
+def _terms_of(platform: Platform, run_id: str) -> str:
+    """The assumed terms a run was made with; empty where it had none, or its record is gone."""
+    try:
+        return str(platform.records.get("runs", run_id).body["parameters"].get("terms", ""))
+    except NotFound:
+        return ""

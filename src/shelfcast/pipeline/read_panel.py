@@ -19,9 +19,12 @@ from shelfcast.features.from_tables import Scheme, Tables, build_panel, learn_sc
 from shelfcast.features.grid import Grid, lookup, scatter_mean, series_rows
 from shelfcast.features.panel import Panel
 from shelfcast.lake.as_of import as_of, end_of
+from shelfcast.pipeline.load_dimensions import MADE_FROM_FACTS
 from shelfcast.ports.table_store import TableStore
 
 EVERYWHERE = "*"
+STRAY_DAYS = 5
+"""An id that nobody described, in a lake where others are, is planned for from so many days of sales on."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Partition:
         places = [*self.locations, EVERYWHERE] if wild else list(self.locations)
         condition = pl.col("location_id").is_in(places)
         if self.low is not None and self.high is not None:
-            inside = pl.col("item_id").is_between(self.low, self.high)
+            inside = pl.col("item_id").is_between(pl.lit(self.low), pl.lit(self.high))
             condition = condition & ((inside | (pl.col("item_id") == EVERYWHERE)) if wild else inside)
         return condition
 
@@ -54,6 +57,8 @@ class Lake:
     """Tables without sales, availability, prices, which are read by partition."""
     series: pl.DataFrame
     """item_id, location_id of every series, sorted by location, then item."""
+    stray: int = 0
+    """Series left out as mistyped: see `_stray`. Their sales stay in the lake and in the quality report."""
 
 
 def open_lake_at(tables: TableStore, cutoff: date, horizon: int, frequency: str) -> Lake:
@@ -64,7 +69,7 @@ def open_lake_at(tables: TableStore, cutoff: date, horizon: int, frequency: str)
     """
     moment = end_of(cutoff)
     sales = as_of(tables, curated.SALES, moment).filter(pl.col("date") <= cutoff)
-    found = sales.group_by("item_id", "location_id").agg(pl.col("date").min().alias("first")).collect()
+    found = sales.group_by("item_id", "location_id").agg(pl.col("date").min().alias("first"), pl.len()).collect()
     if not found.height:
         raise NotReady(
             f"there are no sales up to {cutoff}. Load some with `shelfcast ingest`, or choose a later cutoff."
@@ -73,13 +78,16 @@ def open_lake_at(tables: TableStore, cutoff: date, horizon: int, frequency: str)
     def known(table: Table) -> pl.DataFrame:
         return as_of(tables, table, moment).collect()
 
+    items, locations = known(curated.ITEMS), known(curated.LOCATIONS)
+    stray = _stray(found, items, locations)
+    found = found.join(stray, on=["item_id", "location_id"], how="anti")
     item_locations = known(supply.ITEM_LOCATIONS)
     small = Tables(
         sales=curated.SALES.empty(),
         availability=curated.AVAILABILITY.empty(),
         openings=known(curated.OPENINGS),
-        items=known(curated.ITEMS),
-        locations=known(curated.LOCATIONS),
+        items=items,
+        locations=locations,
         item_locations=item_locations,
         prices=as_of(tables, curated.PRICES, moment).head(1).collect(),
         promotions=known(curated.PROMOTIONS),
@@ -98,7 +106,18 @@ def open_lake_at(tables: TableStore, cutoff: date, horizon: int, frequency: str)
     grid = Grid(first, cutoff, horizon, frequency)
     if grid.history_length < 1:
         raise NotReady(f"the history up to {cutoff} holds no whole period ({frequency}); choose a later cutoff.")
-    return Lake(tables, grid, learn_scheme(small), small, keys.sort("location_id", "item_id"))
+    return Lake(tables, grid, learn_scheme(small), small, keys.sort("location_id", "item_id"), stray.height)
+
+
+def _stray(found: pl.DataFrame, items: pl.DataFrame, locations: pl.DataFrame) -> pl.DataFrame:
+    """Series of mistyped ids: nobody described the item or the location, though others are, and hardly a day was sold."""
+    undescribed = pl.lit(False)
+    for table, name in ((items, "item_id"), (locations, "location_id")):
+        unknown = table.filter(pl.col("load_id") == MADE_FROM_FACTS)[name]
+        if unknown.len() < table.height:
+            undescribed = undescribed | pl.col(name).is_in(unknown.implode())
+    keys = found.filter(undescribed & (pl.col("len") < STRAY_DAYS)).select("item_id", "location_id")
+    return keys if keys.height < found.height else keys.clear()
 
 
 def plan_partitions(lake: Lake, cells: int) -> list[Partition]:

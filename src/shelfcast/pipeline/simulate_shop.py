@@ -11,6 +11,7 @@ from typing import Any
 
 from shelfcast.domain.errors import BadParameter
 from shelfcast.ports.progress import Progress, Silent
+from shelfcast.sources.folders import data_files
 
 TASK = "simulate"
 SHOP = Path("truth") / "shop.json"
@@ -42,11 +43,7 @@ class SimulatedShop:
     @property
     def files(self) -> list[Path]:
         """The retailer's files, sorted; the truth is not among them."""
-        return sorted(
-            path
-            for path in self.directory.rglob("*")
-            if path.is_file() and path.relative_to(self.directory).parts[0] != "truth"
-        )
+        return data_files([self.directory])[0]
 
 
 def simulate_shop(

@@ -31,6 +31,9 @@ class Parameters:
     scenario: str = "base"
     seed: int = 0
     retrain: bool = False
+    terms: str = ""
+    """Terms of supply to assume where the retailer gave none: canonical JSON (`assumed_terms.read_terms`)."""
+    currency: str = ""
     partition_rows: int = 3_000_000
 
 
@@ -96,9 +99,9 @@ SUPPLY_SIDE = (
 _STEPS = (
     Step(
         "quality", "Checking the data", "check_quality:run",
-        reads=(*SALES_SIDE, curated.PRICES),
+        reads=(*SALES_SIDE, *COVARIATES, *SUPPLY_SIDE, curated.POS_EVENTS, curated.QUARANTINE),
         writes=(results.QUALITY_RESULTS, results.ANOMALIES),
-        uses=("cutoff", "frequency"),
+        uses=("cutoff", "frequency", "currency"),
     ),
     Step(
         "features", "Building demand history", "build_features:run",
@@ -116,14 +119,15 @@ _STEPS = (
         "forecast", "Forecasting", "forecast_demand:run",
         reads=(results.DEMAND, *SALES_SIDE, *COVARIATES, *SUPPLY_SIDE),
         writes=(results.FORECASTS, results.WINDOW_DEMAND, results.EXPLANATIONS),
-        uses=("cutoff", "frequency", "horizon", "scenario", "seed"),
+        uses=("cutoff", "frequency", "horizon", "scenario", "seed", "terms"),
         also="train_model:champion_of",
     ),
     Step(
         "replenish", "Proposing orders", "plan_orders:run",
-        reads=(results.FORECASTS, results.WINDOW_DEMAND, *SALES_SIDE, *SUPPLY_SIDE, curated.PROMOTIONS),
+        reads=(results.FORECASTS, results.WINDOW_DEMAND, results.DEMAND, curated.PRICES, *SALES_SIDE, *SUPPLY_SIDE, curated.PROMOTIONS),
         writes=(results.ORDER_LINES, results.EXCEPTIONS),
-        uses=("cutoff", "scenario", "horizon"),
+        uses=("cutoff", "frequency", "scenario", "horizon", "terms"),
+        also="plan_orders:decisive",
     ),
 )  # fmt: skip
 

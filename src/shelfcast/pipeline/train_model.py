@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
+from shelfcast.domain.slices import Slice
+from shelfcast.domain.tables import results
 from shelfcast.forecast.models import stored
-from shelfcast.forecast.models.training import train
+from shelfcast.forecast.models.training import train_and_hold
+from shelfcast.forecast.selection import learn_shares
+from shelfcast.lake.replace import replace
 from shelfcast.pipeline import model_records
 from shelfcast.pipeline.read_panel import Lake, open_lake_at, read_sample
+from shelfcast.pipeline.score_models import score_models, stored_rows
 from shelfcast.pipeline.steps import Outcome, Parameters
 from shelfcast.ports.platform import Platform
 
@@ -55,16 +59,19 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     platform.progress.start(TITLE, 3)
     panel = read_sample(lake, series_to_learn_from(lake))
     platform.progress.advance(TITLE)
-    model = train(panel, parameters.horizon, seed=parameters.seed)
+    model, held = train_and_hold(panel, parameters.horizon, seed=parameters.seed)
+    shares = learn_shares(panel, held, parameters.horizon)
+    platform.progress.advance(TITLE)
+    scores = score_models(panel, parameters.horizon, parameters.seed)
+    summary = dict(scores.summary) if scores else {}
+    if scores:
+        replace(platform.tables, results.BACKTEST_SCORES, stored_rows(scores, run_id), Slice.of(run_id=run_id))
     platform.progress.advance(TITLE)
     body: dict[str, Any] = {
-        "model": "boosted", "run_id": run_id, "cutoff": parameters.cutoff.isoformat(), "frequency": parameters.frequency,
-        "horizon": parameters.horizon, "card": model.card,
+        "model": "ensemble", "run_id": run_id, "cutoff": parameters.cutoff.isoformat(), "frequency": parameters.frequency,
+        "horizon": parameters.horizon, "shares": shares.by_segment(), "card": {**model.card, "backtest": summary},
+        "trained_at": platform.clock.now().isoformat(),
     }  # fmt: skip
     model_id = model_records.save(platform, stored.to_bytes(model), body)
     model_records.promote(platform, model_id)
-    return Outcome({"series": panel.series_count}, {"model_id": model_id})
-
-
-def first_day(lake: Lake) -> date:
-    return lake.grid.first
+    return Outcome({"series": panel.series_count}, {"model_id": model_id, "shares": shares.to_dict(), **summary})

@@ -52,6 +52,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("lead_time_default", _D, "the lead time is a default"),
     Reason("calendar_default", _D, "no order calendar: every day is taken as open"),
     Reason("pack_default", _D, "a pack or minimum order that can't be was replaced by its default"),
+    Reason("assumed_terms", _D, "terms of supply were assumed, not given by the retailer"),
     Reason("no_forecast", _D, "no forecast: the mean of the last days in stock was used"),
     Reason("forecast_repeated", _D, "the forecast ends before the window: its last week was repeated"),
     Reason("absurd_tail", _D, "the forecast's far tail can't be believed: its spread was capped"),

@@ -84,6 +84,7 @@ def add_times(candidates: Columns, routes: Routes, parameters: Resolved) -> Colu
     between = times.next_order - times.order
     reasons.add(mask, "lead_time_order_crossing", sourced & (candidates["lead_time_sd_days"] > between))
     reasons.add(mask, "pack_default", candidates["repaired"] > 0.0)
+    reasons.add(mask, "assumed_terms", candidates["assumed"] > 0.0)
     return {
         **candidates,
         "reasons": mask,

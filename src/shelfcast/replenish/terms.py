@@ -172,7 +172,7 @@ def stock_columns(stock: pl.DataFrame, keys: Keys, cutoff: date) -> Columns:
 SOURCE_NUMBERS = {
     "lead_time_days": np.nan, "lead_time_sd_days": 0.0, "moq": 0.0, "pack_size": 1.0, "max_order_qty": np.nan,
     "layer_qty": np.nan, "pallet_qty": np.nan, "pack_round_threshold": 0.0, "unit_cost": np.nan, "order_cost": 0.0,
-    "yield_share": 1.0, "share": 1.0, "priority": 1.0, "repaired": 0.0,
+    "yield_share": 1.0, "share": 1.0, "priority": 1.0, "repaired": 0.0, "assumed": 0.0,
 }  # fmt: skip
 
 

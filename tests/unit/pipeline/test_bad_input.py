@@ -70,9 +70,23 @@ def test_a_missing_file_is_refused(platform, tmp_path):
         load(platform, tmp_path / "none.csv")
 
 
-def test_a_folder_is_refused(platform, tmp_path):
-    with pytest.raises(BadFile, match="is a folder"):
+def test_a_folder_without_data_files_is_refused(platform, tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing to load")
+    with pytest.raises(BadFile, match="folder without data files"):
         load(platform, tmp_path)
+
+
+def test_a_folder_stands_for_its_data_files(platform, write, tmp_path):
+    for name in ("a", "b"):
+        folder = tmp_path / "shop" / name
+        folder.mkdir(parents=True)
+        (folder / f"sales-{name}.csv").write_text(f"item_id,location_id,date,units\n{name},S1,2026-01-01,1\n")
+    for name in ("truth/sales.csv", ".hidden/sales.csv", "readme.md"):
+        path = tmp_path / "shop" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("item_id,location_id,date,units\nx,S1,2026-01-01,1\n")
+    load(platform, tmp_path / "shop")
+    assert set(rows(platform)["item_id"]) == {"a", "b"}
 
 
 def test_a_picture_named_csv_is_refused(platform, write):

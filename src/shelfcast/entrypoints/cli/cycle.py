@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,6 +31,12 @@ def run(
         typer.Option(help="Run only this step (repeatable): quality, features, train, forecast, replenish."),
     ] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train anew even if the model is still fresh.")] = False,
+    terms: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file of sourcing terms to assume where the retailer gave none; each line it touches says so."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes that work side by side; never changes a result.", min=1)
     ] = None,
@@ -39,6 +46,7 @@ def run(
     from shelfcast.domain.errors import BadParameter
     from shelfcast.entrypoints.cli import summary
     from shelfcast.entrypoints.cli.progress import Bars
+    from shelfcast.pipeline.assumed_terms import read_terms
     from shelfcast.pipeline.run_cycle import last_sales_date, run_cycle
     from shelfcast.pipeline.steps import CYCLE, Parameters
 
@@ -53,6 +61,8 @@ def run(
             horizon=settings.horizon,
             seed=settings.seed,
             retrain=retrain,
+            terms=read_terms(terms) if terms else "",
+            currency=settings.currency,
             partition_rows=settings.partition_rows,
         )
         result = run_cycle(platform, parameters, steps=tuple(step) if step else CYCLE)

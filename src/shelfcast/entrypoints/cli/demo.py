@@ -43,6 +43,7 @@ def demo(
             settings.frequency,
             settings.horizon,
             seed=settings.seed,
+            currency=settings.currency,
             partition_rows=settings.partition_rows,
         )
         result = run_cycle(platform, parameters)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 ASK_BELOW = 0.7
 """A mapping less certain than this is asked about before rows are loaded, where somebody can answer."""
-Files = Annotated[list[Path] | None, typer.Argument(help="CSV, TSV, Parquet or Excel files, also .gz.")]
+Files = Annotated[
+    list[Path] | None, typer.Argument(help="CSV, TSV, Parquet or Excel files, also .gz; a folder stands for its files.")
+]
 Text = Annotated[str, typer.Option()]
 
 
@@ -87,8 +89,12 @@ def ingest(
                 typer.echo(f"{done.source}: nothing new" + (f" past {done.watermark}." if watermark else "."))
             reports = [done.report] if done.report is not None else []
         else:
-            from shelfcast.pipeline.ingest_files import load_files, plan_files
+            from shelfcast.pipeline.ingest_files import data_files, load_files, plan_files
 
+            paths, left_out = data_files(paths)
+            if left_out:
+                shown = ", ".join(str(one) for one in left_out[:3]) + (", ..." if len(left_out) > 3 else "")
+                typer.echo(f"Left out, as no data files of a retailer: {shown} ({len(left_out):,} files).", err=True)
             plans = plan_files(platform, paths, table=table, mapping_file=mapping, separator=separator)
             if show_mapping:
                 for plan in plans:

@@ -56,6 +56,4 @@ def simulate(
     for table, count in sorted(shop.rows.items()):
         typer.echo(f"  {table:<16} {count:>12,} rows")
     typer.echo(f"{shop.planted:,} errors are planted; they and everything true are in {directory / 'truth'}.")
-    typer.echo(
-        f"Next: shelfcast init LAKE, then shelfcast ingest --lake LAKE {directory}/*.csv {directory}/*/*.csv ..."
-    )
+    typer.echo(f"Next: shelfcast init LAKE, then shelfcast ingest --lake LAKE {directory}")

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
-
-# A waiting OpenMP thread spins by default. On a machine that does anything else this makes two threads several times
-# slower than one (measured: 70 s against 14 s); the setting is read when the library loads.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-import lightgbm as lgb
 
 MOST_TREES = 200
 FEWEST_TREES = 60
