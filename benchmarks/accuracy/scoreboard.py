@@ -30,7 +30,6 @@ import datasets
 import numpy as np
 import polars as pl
 
-from shelfcast.features.availability import AT_LEAST_USUAL, recover_demand
 from shelfcast.features.long_format import Columns, panel_from_long
 from shelfcast.features.panel import Forecast, Panel
 from shelfcast.features.recipe import last_of
@@ -73,35 +72,19 @@ def _dense(panel: Panel, rows: pl.DataFrame, name: str) -> np.ndarray:
     return wide
 
 
-def recovered(panel: Panel) -> Panel:
-    """The panel with recovered demand on periods the stock ran out, as known at its cutoff."""
-    assert panel.in_stock_share is not None
-    share = np.clip(panel.in_stock_share, 0.0, 1.0)
-    season = 7 if panel.frequency == "D" else 1
-    demand = recover_demand(panel.target.astype(float), share, season, method=AT_LEAST_USUAL).demand
-    target = np.where(np.isfinite(demand), demand, panel.target)
-    return Panel(panel.keys, panel.frequency, panel.periods, target, share, panel.covariates, panel.last)
-
-
 def ours(window: Window, seed: int) -> dict[str, tuple[Forecast, float]]:
     run = champion()
     if window.panel.in_stock_share is None:
-        made = dict(run(window.panel, LEVELS_WITH_GRID, seed))
+        made = dict(run(window.panel, LEVELS, seed))
     else:
         plain = Panel(
             window.panel.keys, window.panel.frequency, window.panel.periods, window.panel.target, None,
             window.panel.covariates, window.panel.last,
         )  # fmt: skip
-        blind = run(plain, LEVELS_WITH_GRID, seed)[CHAMPION]
-        begun = time.perf_counter()
-        full = recovered(window.panel)
-        spent = time.perf_counter() - begun
-        made = {name: (one, s + spent) for name, (one, s) in run(full, LEVELS_WITH_GRID, seed).items()}
+        blind = run(plain, LEVELS, seed)[CHAMPION]
+        made = dict(run(window.panel, LEVELS, seed))
         made["ensemble_without_recovery"] = blind
     return {f"shelfcast_{name}": one for name, one in made.items()}
-
-
-LEVELS_WITH_GRID = LEVELS
 
 
 def export(window: Window, folder: Path, made: datasets.Prepared) -> None:

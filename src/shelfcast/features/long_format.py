@@ -32,6 +32,8 @@ DRIVER_WORDS = {
 }
 MOST_PERIODS = 40_000
 FILLS = ("missing", "zero")
+IN_STOCK_SHARE = "in_stock_share"
+"""Column of the history or the observed table that says for which share of a period (0..1) there was stock."""
 
 
 @dataclass(frozen=True)
@@ -193,10 +195,28 @@ def panel_from_long(
         index = np.arange(grid.count)[None, :]
         target[(index >= first[:, None]) & (index <= last[:, None])] = 0.0
     target[row, column] = values
-    covariates = _covariates(history, columns, keys, grid, row, column, known_future, static, observed)
+    found = _covariates(history, columns, keys, grid, row, column, known_future, static, observed)
+    stock = next((one for one in found if one.name == IN_STOCK_SHARE and one.role == Role.OBSERVED), None)
     return Panel(
-        keys, frequency, grid.periods(), target, None, covariates, None if (last == grid.count - 1).all() else last
+        keys,
+        frequency,
+        grid.periods(),
+        target,
+        None if stock is None else _share(stock),
+        tuple(one for one in found if one is not stock),
+        None if (last == grid.count - 1).all() else last,
     )
+
+
+def _share(stock: Covariate) -> NDArray[np.float32]:
+    """Share in stock by series and period; NaN = not noted."""
+    values = np.asarray(stock.of_series(), dtype=np.float32)
+    seen = values[np.isfinite(values)]
+    if len(seen) and (seen.min() < 0.0 or seen.max() > 1.0):
+        raise BadInput(
+            f"{IN_STOCK_SHARE} goes from {seen.min():g} to {seen.max():g}; give the share of the period in stock, 0 to 1."
+        )
+    return values
 
 
 def _keys(history: pl.DataFrame, series: tuple[str, ...]) -> pl.DataFrame:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfcast.features.availability import FULL, evidence_texts, recover_demand
+from shelfcast.features.availability import AT_LEAST_USUAL, FULL, evidence_texts, recover_demand
 from shelfcast.features.demand import History
 from shelfcast.features.grid import lookup
-from shelfcast.features.panel import Floats
+from shelfcast.features.panel import Floats, Panel
 
 SEASONS = {"D": 7, "W": 1, "M": 1}
 
@@ -33,3 +35,18 @@ def recovered_demand(
     recovered = recover_demand(units, share, SEASONS.get(frequency, 1), groups=[places], method=method)
     demand = np.where(np.isfinite(recovered.demand), recovered.demand, history.units)
     return demand, evidence_texts(recovered, units).to_numpy().reshape(units.shape)
+
+
+def recovered_panel(panel: Panel, method: str = AT_LEAST_USUAL) -> Panel:
+    """A panel of sales with its share in stock as one of demand: sales only where nothing ran out or nobody noted it.
+
+    `at_least_usual` suits forecasts that are scored on periods in stock; `full` is what all customers wanted.
+    """
+    if panel.in_stock_share is None:
+        return panel
+    share = np.clip(np.asarray(panel.in_stock_share, dtype=np.float64), 0.0, 1.0)
+    sales = panel.target.astype(np.float64)
+    if not (share < 1.0).any():
+        return panel
+    made = recover_demand(sales, share, SEASONS.get(panel.frequency, 1), method=method).demand
+    return replace(panel, target=np.where(np.isfinite(made), made, sales).astype(panel.target.dtype))

@@ -6,7 +6,7 @@
 
 Cutoffs count back by periods from the end of each series, whatever its date. A window's forecasters see a panel that
 holds nothing after the cutoffs, except known_future covariates. Scores pool the cells of a window as the published
-tables do (`metrics`), the mean over windows is the score of a model.
+tables do (`metrics`), the mean over windows is the score of a model. Periods on which stock ran out aren't scored.
 """
 
 from __future__ import annotations
@@ -92,6 +92,9 @@ def window_of(panel: Panel, task: Task, number: int) -> Window:
     length = int(last.max()) + 1
     ahead = last[:, None] + np.arange(1, task.horizon + 1)
     actual = panel.target[kept[:, None], ahead].astype(np.float64)
+    if panel.in_stock_share is not None:
+        # where stock ran out, sales aren't what customers wanted: not scored
+        actual = np.where(panel.in_stock_share[kept[:, None], ahead] < 1.0, np.nan, actual)
     target = panel.target[kept, :length].copy()
     target[np.arange(length)[None, :] > last[:, None]] = np.nan
     covariates = []
@@ -173,6 +176,7 @@ def backtest(
             "quantiles": list(task.levels),
             "seed": task.seed,
             "series": panel.series_count,
+            "scored": "periods in stock" if panel.in_stock_share is not None else "all periods",
             "point_forecast": "median for wape and mase, mean for bias",
             "cutoffs": about,
         },

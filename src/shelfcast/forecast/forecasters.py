@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from shelfcast.features.panel import Forecast, Panel
+from shelfcast.features.recovery import recovered_panel
 from shelfcast.forecast.backtest import Forecaster, right_aligned
 from shelfcast.forecast.models.baseline_choice import forecast_baselines, learn_facts
 from shelfcast.forecast.models.baseline_panel import forecast_one_method, forecast_panel, panel_facts
@@ -52,10 +53,14 @@ def single_baselines(panel: Panel, levels: tuple[float, ...], _seed: int) -> Mad
 
 
 def champion(threads: int = 0, budget: int = ROW_BUDGET) -> Forecaster:
-    """Baselines chosen per series, the boosted model, and their ensemble: trained anew on what the panel knows."""
+    """Baselines chosen per series, the boosted model, and their ensemble: trained anew on what the panel knows.
+
+    Where the panel says that stock ran out, they learn from recovered demand.
+    """
 
     def forecast(panel: Panel, levels: tuple[float, ...], seed: int) -> Made:
         begun = time.perf_counter()
+        panel = recovered_panel(panel)
         baseline = forecast_panel(panel, panel_facts(panel, levels=levels)).forecast
         seconds = time.perf_counter() - begun
         begun = time.perf_counter()

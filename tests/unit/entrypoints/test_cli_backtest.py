@@ -92,3 +92,21 @@ def test_bad_files_end_with_a_message(
     path.write_bytes(content)
     assert run("--history", path, "--frequency", "M", "--horizon", "1", "--target", "units") == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_share_in_stock_among_what_was_observed_marks_stock_outs(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stock = pl.read_parquet(history).with_columns(
+        in_stock_share=pl.when(pl.col("month").dt.month() == 12).then(0.5).otherwise(1.0)
+    )
+    path, out = tmp_path / "stock.parquet", tmp_path / "scores.json"
+    stock.drop("units").write_parquet(path)
+    options = ["--frequency", "M", "--horizon", "3", "--windows", "1", "--seasonality", "12", "--threads", "1"]
+    assert run("--history", history, *options, "--observed", path, "--json", out) == 0
+    task = json.loads(out.read_text())["task"]
+    assert task["scored"] == "periods in stock"
+    assert task["cutoffs"][0]["cells"] == 8  # December isn't scored
+    stock.drop("units").with_columns(in_stock_share=pl.lit(7.0)).write_parquet(path)
+    assert run("--history", history, *options, "--observed", path) != 0
+    assert "0 to 1" in capsys.readouterr().err

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from shelfcast.features.demand import History
-from shelfcast.features.recovery import recovered_demand
+from shelfcast.features.panel import Panel
+from shelfcast.features.recovery import recovered_demand, recovered_panel
 
 
 def a_history(share):
@@ -37,3 +38,19 @@ def test_a_history_without_stock_outs_comes_back_as_it_is():
     demand, evidence = recovered_demand(history)
     assert np.array_equal(demand, history.units)
     assert (evidence == "").all()
+
+
+def test_a_panel_of_sales_becomes_one_of_demand_where_stock_ran_out():
+    days = np.datetime64("2026-01-05") + np.arange(60)
+    target = np.full((2, 60), 8.0, dtype=np.float32)
+    share = np.ones((2, 60), dtype=np.float32)
+    target[0, 30], share[0, 30] = 1.0, 0.1
+    keys = pl.DataFrame({"item_id": ["a", "b"]})
+    panel = Panel(keys, "D", days, target, share)
+    made = recovered_panel(panel)
+    assert 7.0 < made.target[0, 30] < 9.0
+    rest = np.ones((2, 60), dtype=bool)
+    rest[0, 30] = False
+    assert np.array_equal(made.target[rest], target[rest])
+    unnoted = Panel(keys, "D", days, target)
+    assert recovered_panel(unnoted) is unnoted

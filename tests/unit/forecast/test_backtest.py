@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -72,3 +73,13 @@ def test_too_many_windows_and_bad_levels_are_refused() -> None:
             task.check()
     with pytest.raises(BadParameter, match="must rise"):
         Task(1, 1, 1, (0.9, 0.1)).check()
+
+
+def test_periods_on_which_stock_ran_out_are_not_scored() -> None:
+    panel = ragged()
+    share = np.ones(panel.target.shape, dtype=np.float32)
+    share[0, 28] = 0.5
+    window = window_of(replace(panel, in_stock_share=share), Task(3, 1, 1, LEVELS), 1)
+    assert np.isnan(window.actual[0]).tolist() == [False, True, False]
+    assert np.isfinite(window.actual[1:]).all()
+    assert window.panel.in_stock_share is not None and window.panel.in_stock_share.shape == (3, 27)
