@@ -7,7 +7,7 @@ Protocol (autogluon/fev, fev_bench): rossmann_1D horizon 48, 10 windows, season 
 season 1 (week sums); quantiles 0.1 to 0.9; known: open, promo, holidays; static store table; observed: customers.
 
 The files leave out closed days, so they are put back as zero sales and open = 0; the stores without a row from
-2014-07-01 to 2014-12-31 were rebuilt and stay missing. Promotions hold for the whole chain. What the files can't say
+2014-07-01 to 2014-12-31 were rebuilt and stay missing (in weekly sums: zero sales on zero open days, as published). Promotions hold for the whole chain. What the files can't say
 of closed days (school and state holidays) is taken from the open stores of the same state, then from the calendar.
 """
 
@@ -99,19 +99,22 @@ def holiday_letters(days: pl.Series) -> pl.DataFrame:
 
 
 def weekly(frame: pl.DataFrame) -> pl.DataFrame:
-    """Sums of whole Monday-based weeks; flags become days of the week on which they hold."""
-    return (
+    """Sums of Monday-based weeks between the first and the last whole one; flags become days of the week on which they hold.
+
+    As in the published task, a week without any row (the rebuilt stores' gap) sums up to zero: no sales on no open day.
+    """
+    weeks = (
         frame.with_columns(pl.col("date").dt.truncate("1w"), (pl.col("state_holiday") != "0").cast(pl.Int8))
         .group_by("store_id", "date")
         .agg(
             pl.col("sales", "customers").sum(),
             pl.col("open", "promo", "state_holiday", "school_holiday").cast(pl.Int32).sum(),
-            pl.len().alias("days"),
         )
-        .filter(pl.col("days") == 7)
-        .drop("days")
-        .sort("store_id", "date")
     )
+    whole = frame.group_by(pl.col("date").dt.truncate("1w")).agg(pl.col("date").n_unique().alias("days"))
+    whole = whole.filter(pl.col("days") == 7).select("date")
+    grid = frame.select("store_id").unique().join(whole, how="cross")
+    return grid.join(weeks, on=["store_id", "date"], how="left").fill_null(0).sort("store_id", "date")
 
 
 def prepare(data: Path, work: Path, task: str) -> dict[str, Path]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shelfcast.features.panel import Forecast, Panel
 from shelfcast.features.recovery import recovered_panel
 from shelfcast.forecast.backtest import Forecaster, right_aligned
-from shelfcast.forecast.models.baseline_choice import forecast_baselines, learn_facts
 from shelfcast.forecast.models.baseline_panel import forecast_one_method, forecast_panel, panel_facts
-from shelfcast.forecast.models.baselines import rhythm_of
 from shelfcast.forecast.models.training import ROW_BUDGET, train_and_hold
 from shelfcast.forecast.selection import learn_shares, mix
 
@@ -25,21 +23,48 @@ Made = Mapping[str, tuple[Forecast, float]]
 
 
 def seasonal_naive(season: int) -> Forecaster:
-    """The last season again, as the published tables define it: by the metrics' season, blind to covariates."""
+    """The last season again, as the published tables define it: by the metrics' season, blind to covariates.
+
+    Gaps are filled forward. Quantiles are normal around the repeated value, with the root mean square of past seasonal
+    differences times the root of the number of seasons ahead (Hyndman and Athanasopoulos, Forecasting: Principles and
+    Practice, section 5.5); they may be negative.
+    """
 
     def forecast(panel: Panel, levels: tuple[float, ...], _seed: int) -> Made:
         begun = time.perf_counter()
-        target = right_aligned(panel).astype(np.float64)
-        rhythm = replace(rhythm_of(panel.frequency), season=season)
-        facts = learn_facts(target, panel.horizon, rhythm, levels=levels, methods=["seasonal_naive"])
-        made = forecast_baselines(target, facts).forecast
-        middle = levels.index(0.5)
-        # the published row scores the repeated value itself
-        shift = made.mean - made.quantiles[:, :, middle]
-        moved = replace(made, quantiles=np.maximum.accumulate(made.quantiles + shift[:, :, None], axis=2))
-        return {"seasonal_naive": (moved, time.perf_counter() - begun)}
+        history = filled_forward(right_aligned(panel).astype(np.float64))
+        steps = np.arange(panel.horizon)
+        lag = min(season, history.shape[1])
+        mean = np.nan_to_num(history[:, history.shape[1] - lag + steps % lag])
+        change = history[:, lag:] - history[:, :-lag]
+        count = np.isfinite(change).sum(axis=1)
+        deviation = np.sqrt(
+            np.where(np.isfinite(change), change, 0.0) ** 2 @ np.ones(change.shape[1]) / np.maximum(count, 1)
+        )
+        away = deviation[:, None] * np.sqrt(steps // lag + 1.0)
+        quantiles = mean[:, :, None] + away[:, :, None] * norm_quantiles(levels)
+        names = np.full(len(mean), "seasonal_naive", dtype=np.str_)
+        made = Forecast(mean, quantiles, tuple(levels), names, np.full(len(mean), "", dtype=np.str_))
+        return {"seasonal_naive": (made, time.perf_counter() - begun)}
 
     return forecast
+
+
+def filled_forward(history: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Missing periods get the last known value; those before the first stay missing.
+
+    >>> filled_forward(np.array([[np.nan, 1.0, np.nan, 3.0]])).tolist()
+    [[nan, 1.0, 1.0, 3.0]]
+    """
+    index = np.where(np.isfinite(history), np.arange(history.shape[1])[None, :], 0)
+    index = np.maximum.accumulate(index, axis=1)
+    return np.take_along_axis(history, index, axis=1)
+
+
+def norm_quantiles(levels: tuple[float, ...]) -> NDArray[np.float64]:
+    from statistics import NormalDist
+
+    return np.array([NormalDist().inv_cdf(level) for level in levels])
 
 
 def single_baselines(panel: Panel, levels: tuple[float, ...], _seed: int) -> Made:
