@@ -7,8 +7,9 @@ Protocol (autogluon/fev, fev_bench): rossmann_1D horizon 48, 10 windows, season 
 season 1 (week sums); quantiles 0.1 to 0.9; known: open, promo, holidays; static store table; observed: customers.
 
 The files leave out closed days, so they are put back as zero sales and open = 0; the stores without a row from
-2014-07-01 to 2014-12-31 were rebuilt and stay missing (in weekly sums: zero sales on zero open days, as published). Promotions hold for the whole chain. What the files can't say
-of closed days (school and state holidays) is taken from the open stores of the same state, then from the calendar.
+2014-07-01 to 2014-12-31 were rebuilt and stay missing (in weekly sums: zero sales on zero open days, as published).
+Promotions hold for the whole chain. What the files can't say of closed days (school and state holidays) is taken from
+the open stores of the same state, then from the calendar.
 """
 
 from __future__ import annotations
