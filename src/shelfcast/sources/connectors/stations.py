@@ -1,0 +1,89 @@
+"""Daily files of weather stations, in the form of Meteostat's bulk files: one CSV (mostly .gz) a station.
+
+Columns, with or without a header: date, tavg, tmin, tmax (deg C), prcp (mm), snow, wdir, wspd (km/h), wpgt, pres, tsun.
+A location says which station is its own in the table `attributes` (attribute `weather_station`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from shelfcast.domain.errors import BadFile
+from shelfcast.sources.connectors import Ask, Page, Place, Wanted, changed
+
+COLUMNS = ("date", "tavg", "tmin", "tmax", "prcp", "snow", "wdir", "wspd", "wpgt", "pres", "tsun")
+OURS = {"tavg": "temperature_c", "tmax": "temperature_max_c", "prcp": "precipitation_mm", "wspd": "wind_kmh"}
+MAX_BYTES = 200 * 2**20
+
+
+@dataclass(frozen=True)
+class StationFiles:
+    """Whole files are fetched; rows there already change nothing."""
+
+    base_url: str = "https://bulk.meteostat.net/v2/daily"
+    name: str = "weather-stations"
+    table: str = "weather"
+    requests_per_minute: float = 30
+
+    def asks(self, wanted: Wanted, watermark: date | None, now: datetime) -> Sequence[Ask]:  # noqa: ARG002
+        stations: dict[str, list[Place]] = {}
+        for place in wanted.places:
+            if place.station:
+                stations.setdefault(place.station, []).append(place)
+        first = wanted.since or (watermark - timedelta(days=30) if watermark else None)
+        return [
+            Ask(f"{self.base_url.rstrip('/')}/{station}.csv.gz", {"places": places, "first": first, "until": wanted.until}, fresh_for=timedelta(hours=12))
+            for station, places in sorted(stations.items())
+        ]  # fmt: skip
+
+    def read(self, ask: Ask, body: bytes, now: datetime) -> Page:  # noqa: ARG002
+        text = self._unpacked(body)
+        header = text[:4].lower() in (b"date", b"year")
+        try:
+            raw = pl.read_csv(io.BytesIO(text), has_header=header, infer_schema=False)
+        except pl.exceptions.PolarsError as error:
+            raise changed(self.name, f"it can't be read as CSV ({str(error)[:80]})") from error
+        if not header:
+            if raw.width != len(COLUMNS):
+                raise changed(self.name, f"{raw.width} columns instead of {len(COLUMNS)}")
+            raw = raw.rename(dict(zip(raw.columns, COLUMNS)))
+        if missing := {"date", *OURS} - set(raw.columns):
+            raise changed(self.name, f"column {', '.join(sorted(missing))} is missing")
+        rows = raw.select(
+            pl.col("date").str.to_date("%Y-%m-%d", strict=False),
+            *(
+                pl.col(theirs).str.strip_chars().replace("", None).cast(pl.Float64, strict=False).alias(ours)
+                for theirs, ours in OURS.items()
+            ),
+            pl.lit(False).alias("is_forecast"),
+        )
+        if rows.height and rows["date"].null_count() == rows.height:
+            raise changed(self.name, f"the first column is no date ({raw['date'][0]!r})")
+        measured = pl.any_horizontal(pl.col(*OURS.values()).is_not_null())
+        rows = rows.filter(pl.col("date").is_not_null(), measured)
+        if ask.context.get("first"):
+            rows = rows.filter(pl.col("date") >= ask.context["first"])
+        if ask.context.get("until"):
+            rows = rows.filter(pl.col("date") <= ask.context["until"])
+        newest = rows["date"].max()
+        each = [rows.with_columns(pl.lit(place.location_id).alias("location_id")) for place in ask.context["places"]]
+        return Page(pl.concat(each), through=newest if isinstance(newest, date) else None)
+
+    def _unpacked(self, body: bytes) -> bytes:
+        if body[:2] != b"\x1f\x8b":
+            return body
+        try:
+            with gzip.open(io.BytesIO(body)) as packed:
+                text = packed.read(MAX_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise BadFile(f"{self.name}: the file is damaged ({error}).") from error
+        if len(text) > MAX_BYTES:
+            raise changed(self.name, f"a file of more than {MAX_BYTES:,} bytes")
+        return text
