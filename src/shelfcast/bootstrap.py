@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shelfcast.domain.errors import Conflict
+from shelfcast.domain.errors import BadParameter, Conflict
+from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.progress import Progress, Silent
-from shelfcast.settings import FILE_NAME, Settings
+from shelfcast.settings import FILE_NAME, Settings, with_values
 
 if TYPE_CHECKING:
+    from shelfcast.adapters.local.jobs import WorkerProcesses
+    from shelfcast.pipeline.issue_tokens import Verifier
     from shelfcast.ports.http_client import HttpClient
 
 
@@ -58,6 +64,65 @@ def open_lake(folder: Path, progress: Progress | None = None, **arguments: objec
     """
     settings = Settings.read(folder, os.environ, **arguments)
     return settings, local(settings, progress)
+
+
+def lake_settings(settings: Settings) -> LakeSettings:
+    """The settings as use cases take them."""
+    return LakeSettings(
+        settings.currency, settings.frequency, settings.horizon, settings.seed, settings.partition_rows,
+        settings.max_bad_share, settings.keep_snapshots,
+    )  # fmt: skip
+
+
+def token_verifier(settings: Settings, platform: Platform) -> Verifier:
+    """Verifies the lake's own tokens and, where a pool is named, its tokens: one path, two issuers.
+
+    Raises:
+        BadParameter: signing in by Cognito without its issuer and audience.
+    """
+    from functools import partial
+
+    from shelfcast.adapters.remote_keys import RemoteKeys
+    from shelfcast.pipeline import issue_tokens
+    from shelfcast.pipeline.manage_users import still_a_user
+
+    own = issue_tokens.TokenVerifier(
+        issue_tokens.ISSUER,
+        issue_tokens.AUDIENCE,
+        lambda: issue_tokens.jwks(platform.records),
+        partial(still_a_user, platform.records),
+    )
+    if not settings.token_issuer:
+        if settings.sign_in == "cognito":
+            raise BadParameter("sign_in is cognito, but token_issuer and token_audience are empty. Set both.")
+        return own
+    if not settings.token_audience:
+        raise BadParameter("token_issuer is set, but token_audience is empty. Set it to the app client's id.")
+    url = settings.token_keys_url or f"{settings.token_issuer.rstrip('/')}/.well-known/jwks.json"
+    pool = issue_tokens.TokenVerifier(settings.token_issuer, settings.token_audience, RemoteKeys(url).get)
+    return issue_tokens.ManyIssuers((own, pool))
+
+
+def worker_processes(lake: Path) -> WorkerProcesses:
+    """Workers for a lake on this machine: one for everything, one for quick work alone, so that it needn't wait."""
+    from shelfcast.adapters.local.jobs import WorkerProcesses
+
+    command = [sys.executable, "-m", "shelfcast", "worker", "--lake", str(lake.resolve()), "--with-parent"]
+    return WorkerProcesses([command, [*command, "--lane", "quick"]])
+
+
+def change_settings(lake: Path, values: Mapping[str, object]) -> None:
+    """Write settings into a lake's file; its other lines and comments stay.
+
+    Raises:
+        BadParameter: a value that isn't allowed; nothing was written.
+    """
+    path = lake / FILE_NAME
+    text = with_values(path.read_text("utf-8"), values)
+    Settings.checked({**tomllib.loads(text), "lake": lake})
+    partial = path.with_name(f".{FILE_NAME}.{os.getpid()}.partial")
+    partial.write_text(text, "utf-8")
+    partial.replace(path)
 
 
 def open_platform(lake: Path, progress: Progress | None = None) -> Platform:

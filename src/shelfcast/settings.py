@@ -6,6 +6,7 @@ the default below.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,14 @@ class Settings(BaseModel):
     keep_snapshots: int = Field(default=20, ge=1, description="Table snapshots kept for time travel")
     host: str = Field(default="127.0.0.1", description="Address the server listens on")
     port: int = Field(default=8787, ge=0, le=65535, description="Port the server listens on")
+
+    sign_in: Literal["local", "cognito"] = Field(
+        default="local", description="Who signs people in: we, or a Cognito pool"
+    )
+    token_issuer: str = Field(default="", description="Issuer of a Cognito pool's tokens, whole as in `iss`")
+    token_audience: str = Field(default="", description="App client id the pool's tokens are made for")
+    token_keys_url: str = Field(default="", description="JWKS of the pool; issuer + /.well-known/jwks.json when empty")
+    sign_in_url: str = Field(default="", description="The pool's hosted sign-in page, for the web app")
 
     @classmethod
     def read(cls, lake: Path, environ: Mapping[str, str], **arguments: object) -> Settings:
@@ -87,3 +96,25 @@ class Settings(BaseModel):
             text = f'"{shown}"' if isinstance(shown, str) else str(shown)
             lines.append(f"{'# ' if value is None else ''}{name} = {text}  # {field.description}")
         return "\n".join(lines) + "\n"
+
+
+def with_values(text: str, values: Mapping[str, object]) -> str:
+    """A settings file with some values set; other lines stay as they are, a commented setting takes its place.
+
+    >>> with_values("# horizon = 28  # Periods to forecast\\nseed = 1\\n", {"horizon": 14, "workers": 2})
+    'horizon = 14  # Periods to forecast\\nseed = 1\\nworkers = 2\\n'
+    """
+    lines = text.splitlines()
+    for name, value in values.items():
+        shown = (
+            f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+        )
+        pattern = re.compile(rf"^(#\s*)?{re.escape(name)}\s*=\s*[^#]*?(?P<note>\s+#.*)?$")
+        hits = [(number, found) for number, line in enumerate(lines) if (found := pattern.match(line))]
+        hits.sort(key=lambda one: one[1].group(1) is not None)  # a line that counts before a commented one
+        if hits:
+            number, found = hits[0]
+            lines[number] = f"{name} = {shown}{found.group('note') or ''}"
+        else:
+            lines.append(f"{name} = {shown}")
+    return "\n".join(lines) + "\n"

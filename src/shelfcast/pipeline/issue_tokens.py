@@ -9,7 +9,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
 from shelfcast.domain.access import Principal, Role
 from shelfcast.domain.errors import Conflict, NotFound, ShelfcastError
@@ -55,13 +56,17 @@ def signing_key(records: RecordStore) -> tuple[str, str]:
 
 def jwks(records: RecordStore) -> dict[str, Any]:
     """The public keys tokens can be verified with (RFC 7517)."""
+    return {"keys": [_public(*signing_key(records))]}
+
+
+@lru_cache(maxsize=8)
+def _public(kid: str, pem: str) -> dict[str, Any]:
     import jwt.algorithms
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    kid, pem = signing_key(records)
     public = load_pem_private_key(pem.encode(), password=None).public_key()
     key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(public))  # type: ignore[arg-type]
-    return {"keys": [key | {"kid": kid, "use": "sig", "alg": "RS256"}]}
+    return key | {"kid": kid, "use": "sig", "alg": "RS256"}
 
 
 def issue(records: RecordStore, clock: Clock, principal: Principal) -> Tokens:
@@ -87,12 +92,54 @@ def redeem_refresh(records: RecordStore, clock: Clock, refresh: str) -> str:
     """
     try:
         record = records.get(REFRESH, _digest(refresh))
-    except NotFound as error:
+        # Two requests with one token at the same moment: compare-and-swap lets one of them through.
+        records.put(REFRESH, record.record_id, {**record.body, "used": True}, expected=record.version)
+    except (NotFound, Conflict) as error:
         raise TokenRefused("the refresh token is unknown or used; sign in again") from error
     records.delete(REFRESH, record.record_id)
+    if record.body.get("used"):
+        raise TokenRefused("the refresh token is unknown or used; sign in again")
     if datetime.fromisoformat(record.body["expires_at"]) < clock.now():
         raise TokenRefused("the refresh token has expired; sign in again")
     return str(record.body["name"])
+
+
+def revoke_refresh(records: RecordStore, name: str) -> int:
+    """Take away every refresh token of a user: signs out all devices within `ACCESS_LIVES`."""
+    found = records.query(REFRESH, where={"name": name})
+    for record in found:
+        records.delete(REFRESH, record.record_id)
+    return len(found)
+
+
+class Verifier(Protocol):
+    """Says who a token stands for."""
+
+    def verify(self, token: str) -> Principal:
+        """
+        Raises:
+            TokenRefused: it stands for nobody.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ManyIssuers:
+    """Tokens of several issuers, each verified by its own keys; the token says whose it is."""
+
+    verifiers: tuple[TokenVerifier, ...]
+
+    def verify(self, token: str) -> Principal:
+        import jwt
+
+        try:
+            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+        except jwt.PyJWTError as error:
+            raise TokenRefused(f"the token is not valid: {error}") from error
+        for one in self.verifiers:
+            if one.issuer == issuer:
+                return one.verify(token)
+        raise TokenRefused("the token is of an issuer we don't know; sign in again")
 
 
 @dataclass(frozen=True)
@@ -105,6 +152,8 @@ class TokenVerifier:
     issuer: str
     audience: str
     keys: Callable[[], Mapping[str, Any]]
+    still: Callable[[Principal], Principal] | None = None
+    """Looks a verified principal up again (is the user still there, with what role), where we keep the users."""
 
     def verify(self, token: str) -> Principal:
         """
@@ -133,7 +182,8 @@ class TokenVerifier:
         role = next((one for one in _ROLE_ORDER if one.value in held), None)
         if role is None:
             raise TokenRefused(f"the token gives no role; one of {', '.join(_ROLE_ORDER)} is needed")
-        return Principal(str(claims.get("username") or claims.get("cognito:username") or claims["sub"]), role)
+        who = Principal(str(claims.get("username") or claims.get("cognito:username") or claims["sub"]), role)
+        return self.still(who) if self.still else who
 
 
 def _digest(token: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,6 +67,9 @@ def sign_in(records: RecordStore, clock: Clock, name: str, password: str) -> Pri
         raise SignInRefused("name or password is wrong") from error
     body = dict(record.body)
     locked_until = body.get("locked_until")
+    if body.get("disabled"):
+        _burn_time()
+        raise SignInRefused("name or password is wrong")
     if locked_until and datetime.fromisoformat(locked_until) > now:
         raise SignInRefused(f"too many failed attempts; try again after {locked_until[:16].replace('T', ' ')} UTC")
     try:
@@ -89,17 +93,91 @@ def find_user(records: RecordStore, name: str) -> Principal:
     return Principal(name, Role(records.get(USERS, name).body["role"]))
 
 
+def still_a_user(records: RecordStore, who: Principal) -> Principal:
+    """The user a token of ours was made for, with the role held now.
+
+    Raises:
+        TokenRefused: deleted or disabled since.
+    """
+    from shelfcast.pipeline.issue_tokens import TokenRefused
+
+    try:
+        body = records.get(USERS, who.name).body
+    except NotFound as error:
+        raise TokenRefused("this user is not there any more; sign in again") from error
+    if body.get("disabled"):
+        raise TokenRefused("this user has been disabled; ask an admin")
+    return Principal(who.name, Role(body["role"]))
+
+
+def change_user(
+    records: RecordStore, name: str, *, role: Role | None = None, password: str | None = None,
+    disabled: bool | None = None, unlock: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Change a user; what is None stays.
+
+    Raises:
+        NotFound: no such user.
+        BadParameter: the password is too short.
+        Conflict: the last admin who can sign in would be gone, or somebody changed the user at the same time.
+    """
+    try:
+        record = records.get(USERS, name)
+    except NotFound as error:
+        raise NotFound(f"there is no user {name!r}.") from error
+    body = dict(record.body)
+    if role is not None:
+        body["role"] = role.value
+    if password is not None:
+        body["password"] = _hash(password)
+    if disabled is not None:
+        body["disabled"] = disabled
+    if unlock:
+        body |= {"failures": 0, "locked_until": None}
+    if body["role"] != Role.ADMIN.value or body.get("disabled"):
+        _keep_an_admin(records, name)
+    records.put(USERS, name, body, expected=record.version)
+    return _shown(name, body)
+
+
+def change_own_password(records: RecordStore, clock: Clock, name: str, old: str, new: str) -> None:
+    """
+    Raises:
+        SignInRefused: the old password is wrong.
+        BadParameter: the new one is too short.
+    """
+    sign_in(records, clock, name, old)
+    change_user(records, name, password=new)
+
+
+def delete_user(records: RecordStore, name: str) -> None:
+    """
+    Raises:
+        NotFound: no such user.
+        Conflict: the last admin who can sign in.
+    """
+    if not any(one.record_id == name for one in records.query(USERS)):
+        raise NotFound(f"there is no user {name!r}.")
+    _keep_an_admin(records, name)
+    records.delete(USERS, name)
+
+
+def _keep_an_admin(records: RecordStore, without: str) -> None:
+    admins = [one for one in records.query(USERS, where={"role": Role.ADMIN.value}) if not one.body.get("disabled")]
+    if [one.record_id for one in admins] == [without]:
+        raise Conflict(f"{without} is the only admin who can sign in. Make another admin first.")
+
+
+def _shown(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name, "role": body["role"], "created_at": body["created_at"], "locked_until": body.get("locked_until"),
+        "disabled": bool(body.get("disabled")),
+    }  # fmt: skip
+
+
 def list_users(records: RecordStore) -> list[dict[str, Any]]:
     """Users without their hashes."""
-    return [
-        {
-            "name": one.record_id,
-            "role": one.body["role"],
-            "created_at": one.body["created_at"],
-            "locked_until": one.body.get("locked_until"),
-        }
-        for one in records.query(USERS)
-    ]
+    return [_shown(one.record_id, one.body) for one in records.query(USERS)]
 
 
 def first_admin_code(records: RecordStore, clock: Clock) -> str | None:
@@ -114,6 +192,13 @@ def first_admin_code(records: RecordStore, clock: Clock) -> str | None:
     return code
 
 
+def invite_user(records: RecordStore, clock: Clock, role: Role) -> tuple[str, datetime]:
+    """(one-time code that makes a user of a role, until when it works)."""
+    code, expires = secrets.token_urlsafe(32), clock.now() + INVITE_LIVES
+    records.put(INVITES, _digest(code), {"role": role.value, "expires_at": expires.isoformat()})
+    return code, expires
+
+
 def accept_invite(records: RecordStore, clock: Clock, code: str, name: str, password: str) -> Principal:
     """Make the user a one-time code stands for; the code works once.
 
@@ -124,10 +209,22 @@ def accept_invite(records: RecordStore, clock: Clock, code: str, name: str, pass
     try:
         invite = records.get(INVITES, _digest(code))
     except NotFound as error:
-        raise SignInRefused("this link is not valid any more. Start the server again for a new one.") from error
+        raise SignInRefused(
+            "this link is not valid any more. Ask an admin for a new one (the first admin: start the server again)."
+        ) from error
     if datetime.fromisoformat(invite.body["expires_at"]) < clock.now():
-        raise SignInRefused("this link is too old. Start the server again for a new one.")
-    principal = create_user(records, clock, name, password, Role(invite.body["role"]))
+        raise SignInRefused(
+            "this link is too old. Ask an admin for a new one (the first admin: start the server again)."
+        )
+    try:  # of two who follow the link at the same moment one gets through
+        records.put(INVITES, invite.record_id, {**invite.body, "used_by": name}, expected=invite.version)
+    except Conflict as error:
+        raise SignInRefused("this link has just been used.") from error
+    try:
+        principal = create_user(records, clock, name, password, Role(invite.body["role"]))
+    except ShelfcastError:  # a name that is taken, a password too short: the link still works
+        records.put(INVITES, invite.record_id, invite.body)
+        raise
     records.delete(INVITES, invite.record_id)
     return principal
 

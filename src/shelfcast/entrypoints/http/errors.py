@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from shelfcast.domain.errors import BadInput, Conflict, NotFound, NotReady, ShelfcastError, SourceDown
+from shelfcast.domain.errors import BadInput, Conflict, MissingExtra, NotFound, NotReady, ShelfcastError, SourceDown
 from shelfcast.pipeline.issue_tokens import TokenRefused
 from shelfcast.pipeline.manage_users import SignInRefused
 
@@ -21,17 +23,22 @@ STATUS: tuple[tuple[type[ShelfcastError], int, str], ...] = (
     (Conflict, 409, "Conflict"),
     (BadInput, 422, "Bad input"),
     (SourceDown, 503, "An outside source doesn't answer"),
+    (MissingExtra, 501, "Not installed"),
     (ShelfcastError, 400, "Refused"),
 )
+TITLES = {403: "The role doesn't allow it", 404: "Not found", 405: "Not allowed here", 413: "Too large"}
 
 
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 
-    type: str = Field(default="about:blank")
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    type: str = "about:blank"
     title: str = Field(examples=["Bad input"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["cursor 'x' is not one of ours. Use the `next` value of the page before, or none."])
+    """What came, what is allowed, what to do."""
 
 
 def problem(status: int, title: str, detail: str) -> JSONResponse:
@@ -53,15 +60,23 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, "Not found" if error.status_code == 404 else "Refused", str(error.detail))
+        return problem(error.status_code, TITLES.get(error.status_code, "Refused"), str(error.detail))
 
 
-RESPONSES: dict[int | str, dict[str, object]] = {
-    code: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": text}
+def described(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+OPEN_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: described(text)
     for code, text in (
-        (401, "No valid token"),
-        (403, "The role doesn't allow it"),
+        (401, "Refused"),
+        (404, "Not found"),
         (409, "Not ready, or somebody wrote first"),
         (422, "Bad input"),
     )
+}
+RESPONSES: dict[int | str, dict[str, Any]] = OPEN_RESPONSES | {
+    401: described("No valid token"),
+    403: described("The role doesn't allow it"),
 }

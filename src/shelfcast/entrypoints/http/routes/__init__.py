@@ -1,0 +1,25 @@
+"""Routes by subject: each parses, calls one use case or read model, renders."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from shelfcast.entrypoints.http.routes import (
+    admin,
+    auth,
+    catalog,
+    data,
+    erp,
+    events,
+    forecasts,
+    health,
+    jobs,
+    models,
+    orders,
+)
+
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router, auth.open_router, auth.router, data.router, jobs.router, forecasts.router, orders.router,
+    models.router, events.router, erp.router, catalog.router, admin.router,
+)  # fmt: skip
+"""In the order of the OpenAPI file."""

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shelfcast.entrypoints.http.errors import RESPONSES, Problem, problem
+from shelfcast.entrypoints.http.errors import RESPONSES, described, problem
 from shelfcast.entrypoints.http.security import Erp, Host, Viewer
 from shelfcast.pipeline.receive_events import MAX_BODY_BYTES, EventIntake, Overloaded, event_log, request_schema
 from shelfcast.serve import intraday
@@ -73,10 +73,10 @@ def intake_of(request: Request, platform: Host) -> EventIntake:
     status_code=202,
     summary="Send till events; answered when they are safe, counted once however often they are sent",
     response_model=Received,
-    responses={429: {"model": Problem, "description": "Too much at once; send again after Retry-After seconds"}},
+    responses={429: described("Too much at once; send again after Retry-After seconds")},
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": request_schema()}}}},
 )
-def send(
+def send_events(
     who: Erp, body: Annotated[bytes, Depends(body_of)], intake: Annotated[EventIntake, Depends(intake_of)]
 ) -> Received | Response:
     try:
@@ -90,7 +90,7 @@ def send(
 
 
 @router.get("/sales/today", summary="What was sold so far on each location's own business day")
-def today(
+def get_sales_today(
     _: Viewer,
     platform: Host,
     location: Annotated[list[str], Query(max_length=200)] = [],

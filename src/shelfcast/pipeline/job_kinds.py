@@ -1,0 +1,276 @@
+"""Every kind of long work the server does: its parameters, its lane, and the use case it calls."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shelfcast.domain.errors import BadParameter
+from shelfcast.pipeline import queue_jobs
+from shelfcast.pipeline.lake_settings import LakeSettings
+from shelfcast.pipeline.queue_jobs import LAKE, QUICK, Job
+from shelfcast.ports.platform import Platform
+
+StepName = Literal["quality", "features", "train", "forecast", "replenish"]
+
+
+class Parameters(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class CycleParameters(Parameters):
+    """The daily cycle: quality, features, models, forecasts, overrides, orders."""
+
+    cutoff: date | None = None
+    """Last business date whose data may be used; the newest sales date when left out."""
+    steps: list[StepName] = Field(default=[], max_length=5)
+    """Only these steps; empty = all."""
+    horizon: int | None = Field(default=None, ge=1, le=730)
+    """Periods to forecast; the lake's setting when left out."""
+    retrain: bool = False
+    """Train anew even if the model is still fresh."""
+    approve_auto: bool = False
+    """Approve the order lines nothing speaks against (status auto) when the cycle is done."""
+
+
+class RetrainParameters(Parameters):
+    """Train a model on the history up to the cutoff and score it on past cutoffs."""
+
+    cutoff: date | None = None
+    """Last business date whose data may be used; the newest sales date when left out."""
+    promote: bool = True
+    """Make it the champion; otherwise it stays a challenger."""
+
+
+class LoadParameters(Parameters):
+    """Load uploaded files, descriptions before facts."""
+
+    uploads: list[str] = Field(min_length=1, max_length=1000)
+    """Ids of complete uploads."""
+    again: bool = False
+    """Load even if the same content was loaded before."""
+    max_bad_share: float | None = Field(default=None, ge=0, le=1)
+    """Share of a file's rows that may be quarantined before it is refused; the lake's setting when left out."""
+
+
+class ExportParameters(Parameters):
+    """Write forecasts, orders or any table to one file that can be downloaded."""
+
+    what: str = Field(min_length=1, max_length=64)
+    """forecasts, orders, or a table's name."""
+    format: Literal["csv", "parquet"] = "csv"
+    cutoff: date | None = None
+    all_stages: bool = False
+    """Forecasts: also the stages baseline, model and planner."""
+
+
+class ScenarioParameters(Parameters):
+    """Work a saved scenario out."""
+
+    scenario_id: str = Field(min_length=1, max_length=64)
+
+
+class OverrideParameters(Parameters):
+    """Bring the planners' overrides into the forecasts of a cutoff."""
+
+    cutoff: date | None = None
+    """The newest when left out."""
+    plan_orders: bool = True
+    """Propose orders anew afterwards."""
+
+
+class MaintainParameters(Parameters):
+    """Join small files, expire snapshots, delete what nothing refers to, forget old jobs."""
+
+    grace_hours: float = Field(default=24.0, ge=1, le=24 * 365)
+    """Unreferenced files younger than this stay: a write may be under way."""
+    forget_jobs_after_days: int = Field(default=90, ge=1, le=3650)
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """One kind of job. `function` is module:function under `shelfcast.pipeline`, imported when a job runs."""
+
+    name: str
+    title: str
+    lane: str
+    parameters: type[Parameters]
+    function: str = "job_kinds:"
+
+    def run(self, platform: Platform, settings: LakeSettings, job: Job) -> Mapping[str, Any]:
+        module, name = self.function.split(":")
+        call: Callable[..., Mapping[str, Any]] = getattr(importlib.import_module(f"shelfcast.pipeline.{module}"), name)
+        return call(platform, settings, read(self.name, job.parameters), job)
+
+
+def read(kind: str, parameters: Mapping[str, Any]) -> Parameters:
+    """
+    Raises:
+        BadParameter: an unknown kind, or parameters it doesn't know.
+    """
+    if kind not in KINDS:
+        raise BadParameter.unknown("job kind", kind, KINDS)
+    try:
+        return KINDS[kind].parameters.model_validate(dict(parameters))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise BadParameter(f"a {kind} job can't be started like this: {problems}.") from error
+
+
+def start(platform: Platform, kind: str, parameters: Mapping[str, Any], by: str, *, title: str = "") -> Job:
+    """Check the parameters and queue the job.
+
+    Raises:
+        BadParameter: see `read`.
+    """
+    checked = read(kind, parameters).model_dump(mode="json", exclude_defaults=True)
+    return queue_jobs.submit(platform, kind, title or KINDS[kind].title, KINDS[kind].lane, checked, by)
+
+
+def run_cycle(
+    platform: Platform, settings: LakeSettings, parameters: CycleParameters, job: Job
+) -> Mapping[str, Any]:  # fmt: skip
+    from shelfcast.pipeline import decide_orders, override_forecasts
+    from shelfcast.pipeline.run_cycle import run_cycle
+    from shelfcast.pipeline.steps import CYCLE
+
+    steps = tuple(parameters.steps) or CYCLE
+    chosen = _step_parameters(platform, settings, parameters.cutoff, parameters.horizon, retrain=parameters.retrain)
+    done = list(run_cycle(platform, chosen, steps=tuple(one for one in steps if one != "replenish")).steps)
+    overridden = 0
+    if "forecast" in steps:
+        overridden = override_forecasts.apply(platform, chosen.cutoff).series
+    if "replenish" in steps:
+        done += run_cycle(platform, chosen, steps=("replenish",)).steps
+    approved = decide_orders.approve_auto(platform, job.created_by) if parameters.approve_auto else 0
+    return {
+        "cutoff": chosen.cutoff.isoformat(),
+        "steps": [asdict(one) | {"rows": dict(one.rows), "summary": _plain(one.summary)} for one in done],
+        "overridden_series": overridden, "approved_lines": approved,
+    }  # fmt: skip
+
+
+def retrain(platform: Platform, settings: LakeSettings, parameters: RetrainParameters, job: Job) -> Mapping[str, Any]:
+    from shelfcast.pipeline import choose_model, model_records
+    from shelfcast.pipeline.steps import run_step
+
+    before = model_records.champion(platform)
+    chosen = _step_parameters(platform, settings, parameters.cutoff, None, retrain=True)
+    run_step(platform, "features", chosen)
+    done = run_step(platform, "train", chosen)
+    made = str(done.summary["model_id"])
+    if not parameters.promote and before is not None:
+        model_records.promote(platform, str(before["model_id"]))
+    else:
+        choose_model.note_promotion(platform, made, job.created_by, "trained", before)
+    return {"cutoff": chosen.cutoff.isoformat(), "model_id": made, "promoted": parameters.promote or before is None}
+
+
+def load(platform: Platform, settings: LakeSettings, parameters: LoadParameters, job: Job) -> Mapping[str, Any]:
+    from shelfcast.pipeline.load_uploads import load_uploads
+
+    share = settings.max_bad_share if parameters.max_bad_share is None else parameters.max_bad_share
+    del job
+    reports = load_uploads(
+        platform, parameters.uploads, max_bad_share=share, again=parameters.again, currency=settings.currency,
+        frequency=settings.frequency,
+    )  # fmt: skip
+    return {
+        "loads": [one.as_record() for one in reports],
+        "rows_in": sum(one.rows_in for one in reports),
+        "kept": sum(one.kept for one in reports),
+        "quarantined": sum(one.quarantined for one in reports),
+        "refused": [one.source for one in reports if one.error],
+    }
+
+
+def export(platform: Platform, settings: LakeSettings, parameters: ExportParameters, job: Job) -> Mapping[str, Any]:
+    import tempfile
+    from pathlib import Path
+
+    from shelfcast.pipeline.export_results import export_file
+
+    del settings
+    with tempfile.TemporaryDirectory(prefix="shelfcast-export-") as folder:
+        path = Path(folder) / f"{parameters.what}.{parameters.format}"
+        made = export_file(
+            platform, parameters.what, format=parameters.format, output=path, cutoff=parameters.cutoff,
+            all_stages=parameters.all_stages,
+        )  # fmt: skip
+        key = f"exports/{job.job_id}/{path.name}"
+        platform.blobs.put(key, path)
+        return {"rows": made.rows, "bytes": path.stat().st_size, "blob": key, "file": path.name}
+
+
+def overrides(
+    platform: Platform, settings: LakeSettings, parameters: OverrideParameters, job: Job
+) -> Mapping[str, Any]:
+    from shelfcast.pipeline import override_forecasts
+    from shelfcast.pipeline.run_cycle import run_cycle
+
+    del job
+    made = override_forecasts.apply(platform, parameters.cutoff)
+    if parameters.plan_orders:
+        run_cycle(platform, _step_parameters(platform, settings, made.cutoff, None), steps=("replenish",))
+    return {"cutoff": made.cutoff.isoformat(), "series": made.series, "rows": made.rows}
+
+
+def maintain(platform: Platform, settings: LakeSettings, parameters: MaintainParameters, job: Job) -> Mapping[str, Any]:
+    from datetime import timedelta
+
+    from shelfcast.pipeline.maintain_lake import maintain_lake
+
+    del job
+    done = maintain_lake(platform, keep=settings.keep_snapshots, grace_hours=parameters.grace_hours)
+    forgotten = queue_jobs.prune(platform, timedelta(days=parameters.forget_jobs_after_days))
+    return {"tables": {name: asdict(one) for name, one in done.items()}, "jobs_forgotten": forgotten}
+
+
+def _step_parameters(
+    platform: Platform, settings: LakeSettings, cutoff: date | None, horizon: int | None, *, retrain: bool = False
+) -> Any:
+    from shelfcast.pipeline.run_cycle import last_sales_date
+    from shelfcast.pipeline.steps import Parameters as StepParameters
+
+    return StepParameters(
+        cutoff=cutoff or last_sales_date(platform),
+        frequency=settings.frequency,
+        horizon=horizon or settings.horizon,
+        seed=settings.seed,
+        retrain=retrain,
+        partition_rows=settings.partition_rows,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """As JSON: a record holds text, finite numbers, lists and objects."""
+    import json
+    import math
+
+    def fix(one: Any) -> Any:
+        if isinstance(one, float) and not math.isfinite(one):
+            return None
+        if isinstance(one, Mapping):
+            return {str(key): fix(item) for key, item in one.items()}
+        return [fix(item) for item in one] if isinstance(one, list | tuple) else one
+
+    return fix(json.loads(json.dumps(value, default=str)))
+
+
+KINDS: dict[str, JobKind] = {
+    one.name: one
+    for one in (
+        JobKind("cycle", "Daily cycle", LAKE, CycleParameters, "job_kinds:run_cycle"),
+        JobKind("retrain", "Train a model", LAKE, RetrainParameters, "job_kinds:retrain"),
+        JobKind("load", "Load files", LAKE, LoadParameters, "job_kinds:load"),
+        JobKind("export", "Export", QUICK, ExportParameters, "job_kinds:export"),
+        JobKind("scenario", "Work out a scenario", QUICK, ScenarioParameters, "run_scenario:run_job"),
+        JobKind("overrides", "Apply overrides", LAKE, OverrideParameters, "job_kinds:overrides"),
+        JobKind("maintain", "Maintain the lake", LAKE, MaintainParameters, "job_kinds:maintain"),
+    )
+}

@@ -1,0 +1,367 @@
+"""Forecasts as rows, by series, and added up to any level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from shelfcast.domain.errors import BadParameter
+from shelfcast.domain.quantiles import COLUMNS
+from shelfcast.domain.tables import curated, results
+from shelfcast.pipeline.newest import cutoffs, newest_cutoff
+from shelfcast.ports.platform import Platform
+from shelfcast.scenario.totals import spread_of, total_quantiles, total_variance
+from shelfcast.serve.pages import page
+from shelfcast.serve.rows import in_dimensions, row_model, with_names
+from shelfcast.serve.view import View
+
+Stage = Literal["baseline", "model", "planner", "final"]
+Level = Literal["item", "location", "category", "department", "brand", "region", "all"]
+Period = Literal["day", "week", "month", "horizon"]
+SeriesSort = Literal["item", "-mean", "mean", "-change", "change", "-wide", "location"]
+KEY = ("item_id", "location_id", "date")
+RECENT_DAYS = 28
+MOST_CELLS = 40_000_000
+"""Series x periods that are added up in one request at most."""
+
+_Forecast: Any = row_model(
+    "ForecastColumns", results.FORECASTS,
+    ("cutoff", "scenario", "stage", *KEY, "step", "mean", *COLUMNS, "model", "fallback"),
+)  # fmt: skip
+
+
+class ForecastRow(_Forecast):
+    """Demand of one item at one location in one period, as a distribution."""
+
+
+class ForecastPage(View):
+    cutoff: date
+    rows: list[ForecastRow]
+    next: str = ""
+    """Cursor of the next page; empty on the last."""
+
+
+class SeriesRow(View):
+    """One series in the table of forecasts."""
+
+    item_id: str
+    location_id: str
+    item_name: str | None = None
+    location_name: str | None = None
+    category: str | None = None
+    department: str | None = None
+    mean: float
+    """Expected demand over the whole horizon."""
+    low: float
+    """Sum of the days' 10 % quantiles over the horizon, divided as a total: not exceeded with probability 10 %."""
+    high: float
+    """Not exceeded with probability 90 %."""
+    per_day: float
+    recent_per_day: float | None = None
+    """Units sold a day over the last four weeks."""
+    change: float | None = None
+    """per_day against recent_per_day, as a share: 0.1 = 10 % more."""
+    model: str | None = None
+    fallback: str | None = None
+    overridden: bool = False
+
+
+class SeriesTotals(View):
+    series: int
+    mean: float
+    low: float
+    high: float
+
+
+class SeriesPage(View):
+    cutoff: date
+    first: date | None = None
+    last: date | None = None
+    rows: list[SeriesRow]
+    totals: SeriesTotals
+    """Over all series that match, not only this page."""
+    next: str = ""
+
+
+class TotalRow(View):
+    """A total over series and periods."""
+
+    group: dict[str, str | None] = Field(examples=[{"category": "fresh"}])
+    """Level -> its value; empty for the grand total."""
+    first: date
+    last: date
+    series: int
+    mean: float
+    q025: float
+    q100: float
+    q500: float
+    q900: float
+    q975: float
+
+
+class TotalsView(View):
+    """Totals: means are exact sums; quantiles are those of the total, never sums of quantiles."""
+
+    cutoff: date
+    rows: list[TotalRow]
+
+
+class SeriesFound(View):
+    item_id: str
+    location_id: str
+    item_name: str | None = None
+    location_name: str | None = None
+    category: str | None = None
+
+
+@dataclass(frozen=True)
+class ForecastFilters:
+    """Rows wanted; empty means all."""
+
+    items: Sequence[str] = ()
+    locations: Sequence[str] = ()
+    category: Sequence[str] = ()
+    department: Sequence[str] = ()
+    brand: Sequence[str] = ()
+    region: Sequence[str] = ()
+    search: str = ""
+    first: date | None = None
+    last: date | None = None
+
+
+def all_cutoffs(platform: Platform) -> list[date]:
+    """Cutoffs there are forecasts of, the newest first."""
+    return cutoffs(platform, results.FORECASTS)
+
+
+def rows(
+    platform: Platform, filters: ForecastFilters, *, cutoff: date | None = None, stage: str = "final",
+    scenario: str = "base",
+) -> tuple[pl.LazyFrame, date]:  # fmt: skip
+    """Forecast rows of a cutoff (the newest by default), filtered; and the cutoff."""
+    chosen = cutoff or newest_cutoff(platform, results.FORECASTS)
+    found = platform.tables.scan(results.FORECASTS).filter(
+        (pl.col("cutoff") == chosen) & (pl.col("scenario") == scenario) & (pl.col("stage") == stage)
+    )
+    if filters.items:
+        found = found.filter(pl.col("item_id").is_in(list(filters.items)))
+    if filters.locations:
+        found = found.filter(pl.col("location_id").is_in(list(filters.locations)))
+    if filters.first:
+        found = found.filter(pl.col("date") >= filters.first)
+    if filters.last:
+        found = found.filter(pl.col("date") <= filters.last)
+    inside = in_dimensions(
+        platform, category=filters.category, department=filters.department, brand=filters.brand, region=filters.region,
+        search=filters.search,
+    )  # fmt: skip
+    return (found if inside is None else found.filter(inside)), chosen
+
+
+def forecast_page(
+    platform: Platform, filters: ForecastFilters, *, limit: int, cursor: str = "", cutoff: date | None = None,
+    stage: str = "final", scenario: str = "base",
+) -> ForecastPage:  # fmt: skip
+    found, chosen = rows(platform, filters, cutoff=cutoff, stage=stage, scenario=scenario)
+    made = page(found, KEY, limit, cursor)
+    return ForecastPage(cutoff=chosen, rows=[ForecastRow.model_construct(**one) for one in made.rows], next=made.next)
+
+
+def series_page(
+    platform: Platform, filters: ForecastFilters, *, limit: int, cursor: str = "", cutoff: date | None = None,
+    stage: str = "final", sort: SeriesSort = "item",
+) -> SeriesPage:  # fmt: skip
+    """A row for each series with its totals over the horizon."""
+    from shelfcast.pipeline.override_forecasts import overridden_series
+
+    found, chosen = rows(platform, filters, cutoff=cutoff, stage=stage)
+    spread = (pl.col("q900") - pl.col("q100")) / 2.5631
+    by_series = found.group_by("item_id", "location_id").agg(
+        pl.col("mean").sort().sum().alias("mean"), spread.sort().sum().alias("added"), (spread**2).sort().sum().alias("squares"),
+        pl.len().alias("days"), pl.col("model").first(), pl.col("fallback").first(),
+    )  # fmt: skip
+    correlation = 0.2
+    by_series = by_series.with_columns(
+        ((1 - correlation) * pl.col("squares") + correlation * pl.col("added") ** 2).sqrt().alias("sd"),
+        (pl.col("mean") / pl.col("days")).alias("per_day"),
+    )
+    recent = (
+        platform.tables.scan(results.DEMAND)
+        .filter((pl.col("date") > chosen - timedelta(days=RECENT_DAYS)) & (pl.col("date") <= chosen))
+        .group_by("item_id", "location_id")
+        .agg(pl.col("units").mean().alias("recent_per_day"))
+    )
+    table = (
+        with_names(platform, by_series.join(recent, on=["item_id", "location_id"], how="left"))
+        .with_columns(
+            pl.when(pl.col("recent_per_day") > 0).then(pl.col("per_day") / pl.col("recent_per_day") - 1).alias("change")
+        )
+        .with_columns(_series_order(sort).alias("_sort"))
+    )
+    whole = table.collect()
+    sd = float(np.sqrt(_total_variance(whole)))
+    total = float(whole["mean"].sort().sum())
+    low, high = total_quantiles(np.array([total]), np.array([sd**2]), (0.1, 0.9))[0]
+    made = page(whole.lazy(), ("_sort", "item_id", "location_id"), limit, cursor)
+    touched = overridden_series(platform, chosen)
+    shown = []
+    for one in made.rows:
+        ends = total_quantiles(np.array([one["mean"]]), np.array([one["sd"] ** 2]), (0.1, 0.9))[0]
+        facts: dict[str, Any] = {name: one.get(name) for name in SeriesRow.model_fields if name in one}
+        over = (one["item_id"], one["location_id"]) in touched
+        shown.append(SeriesRow(**facts, low=float(ends[0]), high=float(ends[1]), overridden=over))
+    span = found.select(pl.col("date").min().alias("first"), pl.col("date").max().alias("last")).collect().row(0)
+    return SeriesPage(
+        cutoff=chosen, first=span[0], last=span[1], rows=shown, next=made.next,
+        totals=SeriesTotals(series=whole.height, mean=total, low=float(low), high=float(high)),
+    )  # fmt: skip
+
+
+def _total_variance(series: pl.DataFrame) -> float:
+    """Of the total over series whose own totals have standard deviations `sd`, with the common share between them."""
+    from shelfcast.scenario.totals import COMMON_SHARE
+
+    sd = series["sd"].fill_null(0.0).sort().to_numpy()
+    return float((1 - COMMON_SHARE) * (sd**2).sum() + COMMON_SHARE * sd.sum() ** 2)
+
+
+def _series_order(sort: str) -> pl.Expr:
+    orders = {
+        "item": pl.lit(0.0), "location": pl.col("location_id"), "-mean": -pl.col("mean"), "mean": pl.col("mean"),
+        "-change": -pl.col("change").fill_null(-1e9), "change": pl.col("change").fill_null(1e9),
+        "-wide": -(pl.col("sd") / pl.col("mean").clip(1e-9)),
+    }  # fmt: skip
+    if sort not in orders:
+        raise BadParameter.unknown("sort", sort, orders)
+    return orders[sort]
+
+
+def totals(
+    platform: Platform, filters: ForecastFilters, *, by: Sequence[str], period: str, cutoff: date | None = None,
+    stage: str = "final", scenario: str = "base",
+) -> TotalsView:  # fmt: skip
+    """Totals by levels and periods. Means are the plain sums; quantiles come from the variance of the total.
+
+    Raises:
+        BadParameter: more cells than one request may add up.
+    """
+    found, chosen = rows(platform, filters, cutoff=cutoff, stage=stage, scenario=scenario)
+    levels = [one for one in dict.fromkeys(by) if one != "all"]
+    columns = {"item": "item_id", "location": "location_id"}
+    names = [columns.get(one, one) for one in levels]
+    narrow = found.select(*KEY, "mean", "q100", "q900")
+    if any(one not in ("item", "location") for one in levels):
+        narrow = with_names(platform, narrow).select(*dict.fromkeys([*KEY, "mean", "q100", "q900", *names]))
+    frame = narrow.sort(KEY).collect()
+    if frame.height > MOST_CELLS:
+        raise BadParameter(
+            f"{frame.height:,} rows are too many for one request; {MOST_CELLS:,} are allowed. Narrow it down."
+        )
+    if not frame.height:
+        return TotalsView(cutoff=chosen, rows=[])
+    days = frame["date"].unique().sort()
+    bucket, ends = _buckets(days, period)
+    keys = frame.select("item_id", "location_id").unique(maintain_order=True)
+    series = frame.select(pl.struct("item_id", "location_id").rle_id()).to_series().to_numpy()
+    at = days.search_sorted(frame["date"]).to_numpy()
+    shape = (keys.height, len(days))
+    mean, spread = np.zeros(shape), np.zeros(shape)
+    mean[series, at] = frame["mean"].to_numpy()
+    bounds = np.stack([frame["q100"].to_numpy(), frame["q900"].to_numpy()], axis=1)
+    spread[series, at] = spread_of(bounds, (0.1, 0.9))
+    heads = frame.select(pl.struct("item_id", "location_id").is_first_distinct()).to_series()
+    groups, number = _group_numbers(frame.filter(heads), names)
+    variance = total_variance(spread, number, groups.height, bucket, len(ends))
+    by_day = np.zeros((groups.height, len(days)))
+    np.add.at(by_day, number, mean)
+    sums = np.stack([by_day[:, bucket == one].sum(axis=1) for one in range(len(ends))], axis=1)
+    wanted = (0.025, 0.1, 0.5, 0.9, 0.975)
+    quantiles = total_quantiles(sums, variance, wanted)
+    sizes = np.bincount(number, minlength=groups.height)
+    made = []
+    for g, group in enumerate(groups.iter_rows(named=True)):
+        label = {level: group.get(name) for level, name in zip(levels, names)}
+        for b, (first, last) in enumerate(ends):
+            low, ten, half, ninety, top = (float(one) for one in quantiles[g, b])
+            made.append(
+                TotalRow(
+                    group=label, first=first, last=last, series=int(sizes[g]), mean=float(sums[g, b]), q025=low, q100=ten,
+                    q500=half, q900=ninety, q975=top,
+                )
+            )  # fmt: skip
+    return TotalsView(cutoff=chosen, rows=made)
+
+
+def _group_numbers(series: pl.DataFrame, names: Sequence[str]) -> tuple[pl.DataFrame, np.ndarray]:
+    if not names:
+        return pl.DataFrame({"_all": ["all"]}), np.zeros(series.height, dtype=np.int64)
+    groups = series.select(names).unique().sort(names, nulls_last=True).with_row_index("_number")
+    joined = series.select(names).join(groups, on=list(names), how="left", nulls_equal=True, maintain_order="left")
+    return groups.drop("_number"), joined["_number"].to_numpy().astype(np.int64)
+
+
+def _buckets(days: pl.Series, period: str) -> tuple[np.ndarray, list[tuple[date, date]]]:
+    """Bucket of each day and the first and last day of each bucket."""
+    starts = {
+        "day": days, "week": days.dt.truncate("1w"), "month": days.dt.truncate("1mo"),
+        "horizon": pl.Series([days[0]] * len(days)),
+    }  # fmt: skip
+    if period not in starts:
+        raise BadParameter.unknown("period", period, starts)
+    start = starts[period]
+    names = start.unique().sort()
+    bucket = names.search_sorted(start).to_numpy().astype(np.int64)
+    listed = days.to_list()
+    ends = []
+    for one in range(len(names)):
+        inside = [day for day, at in zip(listed, bucket) if at == one]
+        ends.append((inside[0], inside[-1]))
+    return bucket, ends
+
+
+def search(platform: Platform, text: str, limit: int) -> list[SeriesFound]:
+    """Series whose ids or names hold every word."""
+    cutoff = newest_cutoff(platform, results.FORECASTS)
+    found = platform.tables.scan(results.FORECASTS).filter(
+        (pl.col("cutoff") == cutoff)
+        & (pl.col("scenario") == "base")
+        & (pl.col("stage") == "final")
+        & (pl.col("step") == 1)
+    )
+    inside = in_dimensions(platform, search=text)
+    if inside is not None:
+        found = found.filter(inside)
+    named = with_names(platform, found.select("item_id", "location_id").sort("item_id", "location_id").head(limit))
+    return [SeriesFound(**one) for one in named.sort("item_id", "location_id").collect().iter_rows(named=True)]
+
+
+class Choices(View):
+    """Values there are to filter by."""
+
+    items: int
+    locations: list[str]
+    categories: list[str]
+    departments: list[str]
+    brands: list[str]
+    regions: list[str]
+    cutoffs: list[date]
+
+
+def choices(platform: Platform) -> Choices:
+    items = platform.tables.scan(curated.ITEMS).select("item_id", "category", "department", "brand").collect()
+    places = platform.tables.scan(curated.LOCATIONS).select("location_id", "region").collect()
+
+    def values(frame: pl.DataFrame, name: str) -> list[str]:
+        return frame[name].drop_nulls().unique().sort().to_list()
+
+    return Choices(
+        items=items.height, locations=values(places, "location_id"), categories=values(items, "category"),
+        departments=values(items, "department"), brands=values(items, "brand"), regions=values(places, "region"),
+        cutoffs=all_cutoffs(platform),
+    )  # fmt: skip
