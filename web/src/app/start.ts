@@ -1,0 +1,16 @@
+import { connect, type Schemas } from "../api/client";
+import { setApiBase } from "../api/session";
+import { applyAppearance, savedAppearance } from "./appearance";
+
+/** What the app must know before anybody signs in; the same build runs on a laptop and behind CloudFront. */
+export type WebConfig = Schemas["WebConfig"];
+
+export async function start(): Promise<WebConfig> {
+  applyAppearance(savedAppearance());
+  const response = await fetch("/config.json", { cache: "no-cache" });
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  const config = (await response.json()) as WebConfig;
+  setApiBase((config.api_base ?? "/v1").replace(/\/v1\/?$/, ""));
+  connect();
+  return config;
+}
