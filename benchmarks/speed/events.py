@@ -22,6 +22,7 @@ import os
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,10 @@ def online_retail(data: Path) -> pl.DataFrame:
         pl.lit("web").alias("location_id"),
         pl.col("units").cast(pl.Float64),
         pl.col("unit_price_gbp").alias("unit_price"),
-        pl.when(pl.col("invoice_id").str.starts_with("C")).then(pl.lit("return")).otherwise(pl.lit("sale")).alias("event_kind"),
+        pl.when(pl.col("invoice_id").str.starts_with("C"))
+        .then(pl.lit("return"))
+        .otherwise(pl.lit("sale"))
+        .alias("event_kind"),
         pl.col("invoice_id").alias("receipt_id"),
     )
 
@@ -64,7 +68,10 @@ def complete_journey(data: Path) -> pl.DataFrame:
         pl.col("product_id").cast(pl.String).alias("item_id"),
         pl.col("store_id").cast(pl.String).alias("location_id"),
         pl.col("units").cast(pl.Float64),
-        pl.when(pl.col("units") > 0).then(pl.col("sales_value_usd").cast(pl.Float64) / pl.col("units")).otherwise(0.0).alias("unit_price"),
+        pl.when(pl.col("units") > 0)
+        .then(pl.col("sales_value_usd").cast(pl.Float64) / pl.col("units"))
+        .otherwise(0.0)
+        .alias("unit_price"),
         pl.col("basket_id").cast(pl.String).alias("receipt_id"),
     )
 
@@ -115,8 +122,11 @@ class Server:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         asked = urllib.request.Request(f"{self.url}/v1/events", data=body, headers=headers)
         began = time.perf_counter()
-        with urllib.request.urlopen(asked, timeout=60) as answer:
-            said = json.load(answer)
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                said = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise SystemExit(f"{error.code}: {error.read().decode()}") from error
         assert said["dead_lettered"] == 0, said["refused"][:3]
         return time.perf_counter() - began
 
@@ -234,7 +244,12 @@ def measure(name: str, data: Path, folder: Path, port: int, rate: int, seconds: 
             began = time.perf_counter()
             report = ingest_events(platform)
             took = time.perf_counter() - began
-            found[what] = {"events": report.events, "new": report.inserted, "seconds": round(took, 1), "events_per_second": round(report.events / took)}
+            found[what] = {
+                "events": report.events,
+                "new": report.inserted,
+                "seconds": round(took, 1),
+                "events_per_second": round(report.events / took),
+            }
             if what == "ingest":
                 for body in sent:
                     server.send(body)

@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shelfcast.domain.errors import BadParameter, Conflict
 from shelfcast.pipeline.lake_settings import LakeSettings
@@ -18,6 +18,8 @@ from shelfcast.settings import FILE_NAME, Settings, with_values
 if TYPE_CHECKING:
     from shelfcast.adapters.local.jobs import WorkerProcesses
     from shelfcast.pipeline.issue_tokens import Verifier
+    from shelfcast.ports.clock import Clock
+    from shelfcast.ports.file_delivery import FileDelivery
     from shelfcast.ports.http_client import HttpClient
 
 
@@ -151,3 +153,17 @@ def http_client(*, allow_plain: bool = False) -> HttpClient:
     from shelfcast.adapters.http import StandardHttp
 
     return StandardHttp(allow_plain=allow_plain)
+
+
+def sftp_door(url: str, host_key: str, **more: Any) -> FileDelivery:
+    """The ERP's folder on an SFTP server whose key is pinned; `more`: key_file, passphrase, password."""
+    from shelfcast.adapters.sftp import Sftp, SftpTarget
+
+    return Sftp(SftpTarget.from_url(url, host_key, **more))
+
+
+def webhook_door(url: str, secret: str, clock: Clock) -> FileDelivery:
+    """The ERP's address that takes signed requests."""
+    from shelfcast.adapters.webhook import Webhook
+
+    return Webhook(http_client(), url, secret, clock.now)

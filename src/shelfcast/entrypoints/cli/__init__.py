@@ -7,7 +7,7 @@ from typing import Protocol
 
 import typer
 
-SUBJECTS: tuple[str, ...] = ("lake", "ingest", "events", "connect", "simulate", "cycle", "forecasts", "backtest", "orders", "serve", "jobs", "demo")
+SUBJECTS: tuple[str, ...] = ("lake", "ingest", "events", "connect", "simulate", "cycle", "forecasts", "backtest", "orders", "erp", "serve", "jobs", "demo")
 """In the order `--help` shows them."""
 
 
