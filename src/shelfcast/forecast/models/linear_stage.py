@@ -29,9 +29,30 @@ def stage_features(names: tuple[str, ...]) -> NDArray[np.int64]:
     return np.array(chosen, dtype=np.int64)
 
 
-def ridge_strength(names: tuple[str, ...], columns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share of its own weight each column is drawn to zero with."""
-    return np.array([SHARED_RIDGE if ": " in names[column] else RIDGE for column in columns])
+def ridge_strength(
+    names: tuple[str, ...], columns: NDArray[np.int64], periods: NDArray[np.int64] | None = None, year: int = 1
+) -> NDArray[np.float64]:
+    """Share of its own weight each column is drawn to zero with.
+
+    Args:
+        periods: on how many different periods each column was seen. However many series repeat them, a column seen on the
+            few latest periods only (the season two years ago, where history is two years long) says nothing of a year.
+        year: periods in a year.
+    """
+    base = np.array([SHARED_RIDGE if ": " in names[column] else RIDGE for column in columns])
+    if periods is None:
+        return base
+    return np.asarray(base * (1.0 + (year / np.maximum(periods, 1)) ** 2), dtype=np.float64)
+
+
+def periods_seen(
+    matrix: NDArray[np.float32], columns: NDArray[np.int64], period: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """On how many different periods each column is known and not zero."""
+    return np.array(
+        [len(np.unique(period[np.isfinite(matrix[:, column]) & (matrix[:, column] != 0)])) for column in columns],
+        dtype=np.int64,
+    )
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,13 @@ from shelfcast.features.recipe import LOG, RATIO, SIGNED, Recipe, history, learn
 from shelfcast.forecast.calibration import QuantileTable, fit_quantile_table
 from shelfcast.forecast.models import trees
 from shelfcast.forecast.models.boosted import NAME, VERSION, Model, calibration_keys, middle_of, offset_of, to_units
-from shelfcast.forecast.models.linear_stage import LinearStage, fit_linear_stage, ridge_strength, stage_features
+from shelfcast.forecast.models.linear_stage import (
+    LinearStage,
+    fit_linear_stage,
+    periods_seen,
+    ridge_strength,
+    stage_features,
+)
 from shelfcast.forecast.models.segments import SEGMENTS, demand_segments
 
 ROW_BUDGET = 300_000
@@ -275,7 +281,7 @@ def _fit(
     enough = len(early) >= FEWEST_ROWS and len(held) >= 20
     data = trees.dataset(lesson.matrix, names.features, names.categorical, threads) if enough else None
     fit_rows = early if len(early) >= 50 else np.arange(len(lesson.target))
-    linear = _linear(lesson, fit_rows, names, recipe.horizon)
+    linear = _linear(lesson, fit_rows, names, recipe)
     booster, count = None, 0
     objective = "tweedie" if mode == RATIO else "regression"
     settings = trees.parameters(objective, len(early), seed, threads)
@@ -295,7 +301,7 @@ def _fit(
         loc, scale = lesson.loc[held], lesson.scale[held]
         kept = (held, *to_units(recipe, table, bias, middle, loc, scale, keys, GRID))
     timing["calibration"] = time.perf_counter() - started
-    linear = _linear(lesson, np.arange(len(lesson.target)), names, recipe.horizon)
+    linear = _linear(lesson, np.arange(len(lesson.target)), names, recipe)
     if data is not None:
         offset = offset_of(mode, linear, lesson.matrix)
         label, base = _label(mode, lesson, offset)
@@ -326,10 +332,12 @@ def common_share(period: NDArray[np.int64]) -> float:
     return FEW_PERIODS / (FEW_PERIODS + len(np.unique(period)))
 
 
-def _linear(lesson: Lesson, chosen: NDArray[np.int64], names: Names, horizon: int) -> LinearStage:
+def _linear(lesson: Lesson, chosen: NDArray[np.int64], names: Names, recipe: Recipe) -> LinearStage:
+    horizon, year = recipe.horizon, YEAR[recipe.frequency]
     columns = stage_features(names.features)
-    strength = ridge_strength(names.features, columns)
     matrix = lesson.matrix[chosen]
+    seen = periods_seen(matrix, columns, lesson.period[chosen])
+    strength = ridge_strength(names.features, columns, seen, year)
     error = lesson.target[chosen] - matrix[:, 0]
     limit = max(6.0 * float(np.median(np.abs(error))), 1e-6)
     return fit_linear_stage(matrix, np.clip(error, -limit, limit), lesson.weight[chosen], columns, strength, horizon)
