@@ -10,6 +10,8 @@ ITEMS ?= 200
 DAYS ?= 1096
 SEED ?= 7
 PORT ?= 8787
+NODE_PATH := PATH="$(CURDIR)/$(BIN):$$PATH"
+WEB_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) $(wildcard web/*.json web/*.html web/*.ts web/.npmrc)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_COMPILE_BYTECODE := 1
 
@@ -17,23 +19,29 @@ export UV_COMPILE_BYTECODE := 1
 
 ##@ Use
 .PHONY: demo
-demo: $(VENV)/.app  ## set everything up, make a shop, run the whole cycle, open the app (SERVE=0: stop before serving)
+demo: $(VENV)/.app web  ## set everything up, make a shop, run the whole cycle, open the app (SERVE=0: stop before serving)
 	@$(BIN)/shelfcast demo $(DEMO_DIR) --stores $(STORES) --items $(ITEMS) --days $(DAYS) --seed $(SEED) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
 .PHONY: setup
 setup: $(VENV)/.app  ## install Shelfcast into .venv, nothing else
 
+.PHONY: web
+web: $(VENV)/.app  ## build the web app; without it the server offers the API only
+	@$(MAKE) --no-print-directory $(VENV)/.web || echo "The web app could not be built (see above); the server offers the API only. Try again: make web"
+
 ##@ Develop
 .PHONY: test
-test: $(VENV)/.dev  ## run every test
+test: $(VENV)/.dev $(VENV)/.web  ## run every test
+	@$(NODE_PATH) npm --prefix web test --silent
 	@$(BIN)/pytest -n $(shell nproc 2>/dev/null || echo 2) --dist loadgroup
 
 .PHONY: check
-check: $(VENV)/.dev  ## lint, types, import contracts
+check: $(VENV)/.dev $(VENV)/.web  ## lint, types, import contracts
 	@$(BIN)/ruff format --check src tests benchmarks docs
 	@$(BIN)/ruff check src tests benchmarks docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(NODE_PATH) npm --prefix web run check --silent
 
 .PHONY: format
 format: $(VENV)/.dev  ## put code into shape
@@ -49,6 +57,7 @@ lock: $(VENV)/bin/uv  ## resolve dependencies anew into requirements/*.txt (vers
 	@$(BIN)/uv lock --quiet --upgrade
 	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-default-groups --group build --output-file requirements/app.txt >/dev/null
 	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-default-groups --group dev --output-file requirements/dev.txt >/dev/null
+	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --only-group web --output-file requirements/web.txt >/dev/null
 
 .PHONY: clean
 clean:  ## remove what was built and the demo shop (not .venv)
@@ -78,4 +87,16 @@ $(VENV)/.app: $(VENV)/bin/uv requirements/app.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.app requirements/dev.txt
 	@echo "Installing the development packages ..."
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.node: $(VENV)/.app requirements/web.txt web/package-lock.json web/.npmrc
+	@echo "Installing the web app's packages ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/web.txt
+	@# not `npm ci`: it refuses a lock file without the optional packages of every other platform
+	@$(NODE_PATH) npm --prefix web install --no-save --silent --no-fund --no-audit
+	@touch $@
+
+$(VENV)/.web: $(VENV)/.node $(WEB_SOURCES)
+	@echo "Building the web app ..."
+	@$(NODE_PATH) npm --prefix web run build --silent >/dev/null
 	@touch $@

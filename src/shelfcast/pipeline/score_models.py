@@ -29,8 +29,8 @@ from shelfcast.forecast.models.training import pick_series, train_and_hold
 from shelfcast.forecast.selection import learn_shares
 
 FOLDS = 2
-SERIES = 1_000
-ROWS = 120_000
+SERIES = 600
+ROWS = 60_000
 """Rows the scored model learns from: fewer than the champion's, since it only has to tell how good it would be."""
 SEASONS = {"D": 7, "W": 52}
 NAIVE, BASELINES, CHAMPION = "seasonal naive", "baselines", "champion"

@@ -7,7 +7,7 @@ from typing import Any
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import results
 from shelfcast.forecast.models import stored
-from shelfcast.forecast.models.training import train_and_hold
+from shelfcast.forecast.models.training import ROW_BUDGET, train_and_hold
 from shelfcast.forecast.selection import learn_shares
 from shelfcast.lake.replace import replace
 from shelfcast.pipeline import model_records
@@ -20,6 +20,8 @@ TITLE = "Training models"
 MODEL_CELLS = 8_000_000
 """Series x periods looked at: an even sample of the series, so that memory stays flat."""
 MODEL_SERIES = 4_000
+ROWS_PER_SERIES = 75
+"""Rows learned from, by series, up to `ROW_BUDGET`: more only cost time in a small shop."""
 RETRAIN_DAYS = 28
 
 
@@ -59,7 +61,8 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     platform.progress.start(TITLE, 3)
     panel = read_sample(lake, series_to_learn_from(lake))
     platform.progress.advance(TITLE)
-    model, held = train_and_hold(panel, parameters.horizon, seed=parameters.seed)
+    rows = min(ROW_BUDGET, ROWS_PER_SERIES * panel.series_count)
+    model, held = train_and_hold(panel, parameters.horizon, seed=parameters.seed, budget=rows)
     shares = learn_shares(panel, held, parameters.horizon)
     platform.progress.advance(TITLE)
     scores = score_models(panel, parameters.horizon, parameters.seed)
