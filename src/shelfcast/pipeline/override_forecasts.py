@@ -152,11 +152,12 @@ def overridden(model: pl.DataFrame, overrides: Sequence[Override], categories: p
             else:
                 positive = pl.col("mean") > 1e-9
                 new = pl.when(positive).then(value * one.value / pl.col("mean")).otherwise(pl.lit(float(one.value)))
-            changed.append(pl.when(hit).then(((new * MICRO).round()) / MICRO).otherwise(value).alias(name))
+            changed.append(pl.when(hit).then(new).otherwise(value).alias(name))
         rows = rows.with_columns(
             *changed, pl.when(hit).then(pl.lit(one.override_id)).otherwise("override_id").alias("override_id")
         )
-    return rows.filter(pl.col("override_id") != "").drop("category")
+    rows = rows.filter(pl.col("override_id") != "").drop("category")
+    return rows.with_columns(pl.Series(name, to_micro(rows[name].to_numpy()) / MICRO) for name in numbers)
 
 
 def apply(platform: Platform, cutoff: date | None = None, scenario: str = "base") -> Applied:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from shelfcast.domain.tables import Table
 from shelfcast.domain.tables import table as declared
 from shelfcast.lake.catalog import Description, describe, describe_all, read_at
 from shelfcast.ports.platform import Platform
@@ -26,6 +27,11 @@ class Details:
 def overview(platform: Platform) -> list[dict[str, Any]]:
     """Every table that has been written: rows, size, freshness."""
     return [_brief(one) for one in describe_all(platform.tables) if one.snapshots]
+
+
+def brief(platform: Platform, table: Table) -> dict[str, Any]:
+    """One table, briefly."""
+    return _brief(describe(platform.tables, table))
 
 
 def _brief(one: Description) -> dict[str, Any]:

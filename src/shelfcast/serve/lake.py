@@ -8,7 +8,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field
 
-from shelfcast.domain.tables import Kind
+from shelfcast.domain.tables import TABLES, Kind
 from shelfcast.domain.tables import table as declared
 from shelfcast.lake.as_of import current
 from shelfcast.ports.platform import Platform
@@ -74,8 +74,25 @@ class RunDetail(RunView):
     """Everything recorded: parameters, fingerprints of inputs, versions, host, summary."""
 
 
+_SEEN: dict[tuple[int, str], tuple[int, TableView]] = {}
+
+
 def tables(platform: Platform) -> list[TableView]:
-    return [TableView(**one) for one in catalog.overview(platform)]
+    """Every table that has been written. What was found of a table is remembered until it changes."""
+    found = []
+    for table in TABLES.values():
+        current_snapshot = platform.tables.state(table).current
+        if current_snapshot is None:
+            continue
+        key = (id(platform.tables), table.name)
+        seen = _SEEN.get(key)
+        if seen is None or seen[0] != current_snapshot.snapshot_id:
+            brief = catalog.brief(platform, table)
+            period = brief["latest_period"]
+            view = TableView(**brief | {"latest_period": period[:10] if period else None})
+            _SEEN[key] = seen = (current_snapshot.snapshot_id, view)
+        found.append(seen[1])
+    return found
 
 
 def rows(platform: Platform, name: str, limit: int, cursor: str, where: dict[str, str]) -> TableRows:

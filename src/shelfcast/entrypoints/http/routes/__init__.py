@@ -16,10 +16,13 @@ from shelfcast.entrypoints.http.routes import (
     jobs,
     models,
     orders,
+    rules,
+    scenarios,
+    today,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    health.router, auth.open_router, auth.router, data.router, jobs.router, forecasts.router, orders.router,
-    models.router, events.router, erp.router, catalog.router, admin.router,
+    health.router, auth.open_router, auth.router, today.router, data.router, jobs.router, forecasts.router,
+    scenarios.router, orders.router, rules.router, models.router, events.router, erp.router, catalog.router, admin.router,
 )  # fmt: skip
 """In the order of the OpenAPI file."""
