@@ -107,7 +107,7 @@ def read_daily_demand(
     """
     source = forecasts.lazy()
     names = source.collect_schema().names()
-    columns = [name for name in quantile_columns(names) if _filled(source, name)] if "mean" in names else []
+    columns = _filled(source, quantile_columns(names)) if "mean" in names else []
     columns = columns or quantile_columns(names)
     weights = trapezoid_weights(np.array([quantiles.level(name) for name in columns]))
     first = cutoff + timedelta(days=1)
@@ -158,10 +158,10 @@ def read_daily_demand(
     )
 
 
-def _filled(source: pl.LazyFrame, name: str) -> bool:
-    """Whether a declared quantile column holds values: a forecast of nine levels leaves the others of the grid null."""
-    head = source.select(pl.col(name).head(1000)).collect()
-    return not head.height or head[name].null_count() < head.height
+def _filled(source: pl.LazyFrame, columns: list[str]) -> list[str]:
+    """The declared quantile columns that hold values: a forecast of nine levels leaves the others of the grid null."""
+    head = source.select(columns).head(1000).collect()
+    return [name for name in columns if not head.height or head[name].null_count() < head.height]
 
 
 def _batches(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:

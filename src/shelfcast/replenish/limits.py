@@ -49,15 +49,20 @@ def order_limits(limits: pl.DataFrame, kinds: tuple[str, ...], lines: Columns, n
     source, location = lines["source"], names.keys.location_codes[lines["row"]]
     for kind in kinds:
         mine = limits.filter(pl.col("limit_type") == kind)
-        for scope in mine["scope_value"].unique(maintain_order=True):
-            code = int(codes_of(pl.Series([scope], dtype=pl.String), names.sources)[0])
-            if code == NOT_FOUND:
+        if not mine.height:
+            continue
+        values = {
+            (scope, place): value
+            for scope, place, value in mine.select("scope_value", "destination_id", "value").iter_rows()
+        }
+        scopes = mine["scope_value"].unique(maintain_order=True)
+        for scope, code in zip(scopes, codes_of(scopes, names.sources)):
+            places = np.flatnonzero(source == code) if code != NOT_FOUND else ()
+            if not len(places):
                 continue
-            values = dict(mine.filter(pl.col("scope_value") == scope).select("destination_id", "value").iter_rows())
-            places = np.flatnonzero(source == code)
             for destination in np.unique(location[places]):
                 name = names.keys.locations[int(destination)]
-                value = values.get(name, values.get(ALL))
+                value = values.get((scope, name), values.get((scope, ALL)))
                 if value is not None:
                     chosen = places[location[places] == destination]
                     found.append(Limit(kind, float(value), chosen, scope, name))

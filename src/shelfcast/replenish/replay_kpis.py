@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from shelfcast.domain.errors import BadParameter, MissingExtra
 from shelfcast.replenish.formulas.checks import FloatArray, not_negative
 from shelfcast.replenish.replay import World, replay
-from shelfcast.replenish.simulation import Simulation
+from shelfcast.replenish.simulation import ItemTerms, Simulation
 from shelfcast.replenish.simulation_policies import Policy
 
 
@@ -72,7 +72,17 @@ KPIS: dict[str, Kpi] = {
 }
 
 
-def item_kpis(result: Simulation, money: Money, setting: World) -> pl.DataFrame:
+class Counted(Protocol):
+    """What the key figures need to know of a replay besides its totals; a `World` is one."""
+
+    @property
+    def terms(self) -> ItemTerms: ...
+
+    @property
+    def item_names(self) -> Sequence[str]: ...
+
+
+def item_kpis(result: Simulation, money: Money, setting: Counted) -> pl.DataFrame:
     """One row per item: `item`, the simulator's totals, and the money columns the KPIs are made of."""
     total = result.totals
     price = {name: _of_items(name, value, result.items) for name, value in vars(money).items()}
@@ -259,5 +269,5 @@ def _of_items(name: str, value: ArrayLike, items: int) -> FloatArray:
     return np.broadcast_to(array, (items,))
 
 
-def _waits(setting: World, items: int) -> FloatArray:
+def _waits(setting: Counted, items: int) -> FloatArray:
     return np.broadcast_to(np.asarray(setting.terms.backorders, dtype=np.float64), (items,))

@@ -127,6 +127,9 @@ def check(inputs: Inputs, cutoff: date, settings: EngineSettings) -> Checked:
         table = TABLES[_DECLARED_AS.get(name, name)]
         frame = conform(getattr(inputs, name), table)
         rows_in[name] = frame.height
+        if not frame.height:
+            tables[name] = frame.drop("row_number")
+            continue
         good, bad = _check_rows(frame, table)
         good, doubled = _without_doubles(good, table, settings)
         broken = pl.concat([bad, doubled])

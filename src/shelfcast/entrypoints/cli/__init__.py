@@ -7,7 +7,10 @@ from typing import Protocol
 
 import typer
 
-SUBJECTS: tuple[str, ...] = ("lake", "ingest", "events", "connect", "simulate", "cycle", "forecasts", "backtest", "orders", "erp", "serve", "jobs", "demo")
+SUBJECTS: tuple[str, ...] = (
+    "lake", "ingest", "events", "connect", "simulate", "cycle", "forecasts", "backtest", "orders", "replay", "erp", "serve",
+    "jobs", "demo",
+)  # fmt: skip
 """In the order `--help` shows them."""
 
 
