@@ -227,6 +227,74 @@ export interface paths {
         patch: operations["changeUser"];
         trace?: never;
     };
+    "/v1/today": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The first page in the morning: numbers, open alerts, next steps */
+        get: operations["getToday"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts, the gravest first */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{alert_id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** I have seen it: off the list of open alerts */
+        post: operations["acknowledgeAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{alert_id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Back on the list */
+        post: operations["reopenAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/uploads": {
         parameters: {
             query?: never;
@@ -761,6 +829,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/scenarios": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Scenarios, the newest first */
+        get: operations["listScenarios"];
+        put?: never;
+        /** Save a scenario and work it out: a job */
+        post: operations["createScenario"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scenarios/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Scenarios side by side */
+        get: operations["compareScenarios"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scenarios/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a scenario can be made of: events, promotion types, days */
+        get: operations["listScenarioChoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scenarios/{scenario_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One scenario with what came of it */
+        get: operations["getScenario"];
+        put?: never;
+        post?: never;
+        /** Forget a scenario with its results */
+        delete: operations["deleteScenario"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scenarios/{scenario_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Work a saved scenario out again: a job */
+        post: operations["runScenarioAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forecast given series for given known-future values, at once */
+        post: operations["predictDemandNow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders": {
         parameters: {
             query?: never;
@@ -925,6 +1097,75 @@ export interface paths {
         put?: never;
         /** Back to proposed: approved lines not yet sent, and rejected ones */
         post: operations["takeBackOrders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rules/parameters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What rules can set: type, default, allowed values, meaning */
+        get: operations["listRuleParameters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rules that hold on a day; with history also past, later and superseded ones */
+        get: operations["listRules"];
+        /** Set a rule from a day on, with a reason */
+        put: operations["setRule"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rules/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a rule hold up to a day */
+        post: operations["endRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a rule would change in tonight's orders; nothing is written */
+        post: operations["previewRule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1292,6 +1533,19 @@ export interface components {
             /** Baseline Wape */
             baseline_wape?: number | null;
         };
+        /** Acknowledge */
+        Acknowledge: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Until
+             * @description It comes back after this day if its cause is still there
+             */
+            until?: string | null;
+        };
         /** AcknowledgedLine */
         AcknowledgedLine: {
             /** Order Ref */
@@ -1341,10 +1595,80 @@ export interface components {
             /** Lines */
             lines: components["schemas"]["AcknowledgedResult"][];
         };
+        /** AcknowledgementView */
+        AcknowledgementView: {
+            /** Alert Id */
+            alert_id: string;
+            /** By */
+            by: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Note */
+            note: string;
+            /** Until */
+            until?: string | null;
+        };
         /** Acknowledgements */
         Acknowledgements: {
             /** Lines */
             lines: components["schemas"]["AcknowledgedLine"][];
+        };
+        /**
+         * AlertView
+         * @description Something a person should look at.
+         */
+        AlertView: {
+            /** Alert Id */
+            alert_id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "stockout_risk" | "overstock" | "exception" | "orders" | "data" | "quarantine" | "job" | "freshness" | "model";
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "high" | "medium" | "low";
+            /** Title */
+            title: string;
+            /** Detail */
+            detail: string;
+            /** Next Step */
+            next_step: string;
+            /**
+             * Link
+             * @description Page of the app that shows the cause.
+             * @example /orders?state=proposed&status=review
+             */
+            link: string;
+            /**
+             * Count
+             * @default 1
+             */
+            count: number;
+            /**
+             * Value At Risk
+             * @description Money at stake, where known.
+             */
+            value_at_risk?: number | null;
+            /** Since */
+            since?: string | null;
+            /**
+             * Acknowledged By
+             * @default
+             */
+            acknowledged_by: string;
+            /** Acknowledged At */
+            acknowledged_at?: string | null;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
         };
         /** AnomalyKind */
         AnomalyKind: {
@@ -1439,6 +1763,55 @@ export interface components {
             share: number;
         };
         /**
+         * ChangeView
+         * @description One change of a scenario; which fields count depends on its kind.
+         */
+        ChangeView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "price" | "promotion" | "event" | "weather" | "delist";
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /** Share */
+            share?: number | null;
+            /** Price */
+            price?: number | null;
+            /**
+             * Promotion Type
+             * @default price
+             */
+            promotion_type: string;
+            /**
+             * Discount Share
+             * @default 0
+             */
+            discount_share: number;
+            /**
+             * Display Share
+             * @default 0
+             */
+            display_share: number;
+            /**
+             * Event
+             * @default
+             */
+            event: string;
+            /** Temperature C */
+            temperature_c?: number | null;
+            /** Precipitation Mm */
+            precipitation_mm?: number | null;
+        };
+        /**
          * CheckView
          * @description Outcome of one rule on one table.
          */
@@ -1512,6 +1885,14 @@ export interface components {
              * @default false
              */
             key: boolean;
+        };
+        /**
+         * Comparison
+         * @description Scenarios side by side, in the order asked for.
+         */
+        Comparison: {
+            /** Scenarios */
+            scenarios: components["schemas"]["ScenarioDetail"][];
         };
         /**
          * Contribution
@@ -1655,6 +2036,48 @@ export interface components {
         };
         /** EndOverride */
         EndOverride: {
+            /** Reason */
+            reason: string;
+        };
+        /** EndRule */
+        EndRule: {
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "default" | "location" | "supplier" | "category" | "item" | "item_location";
+            /**
+             * Scope Value
+             * @description The location, supplier or category
+             * @default
+             */
+            scope_value: string;
+            /**
+             * Item Id
+             * @default
+             */
+            item_id: string;
+            /**
+             * Location Id
+             * @default
+             */
+            location_id: string;
+            /**
+             * Parameter
+             * @example target_cycle_service
+             */
+            parameter: string;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+            /**
+             * Last
+             * Format: date
+             * @description Last day it holds
+             */
+            last: string;
             /** Reason */
             reason: string;
         };
@@ -2038,6 +2461,44 @@ export interface components {
                 [key: string]: unknown;
             }[];
         };
+        /**
+         * KnownFuture
+         * @description What is known ahead on one day; without ids: of all series asked for.
+         */
+        KnownFuture: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Item Id
+             * @default
+             */
+            item_id: string;
+            /**
+             * Location Id
+             * @default
+             */
+            location_id: string;
+            /** Price */
+            price?: number | null;
+            /**
+             * Promotion Type
+             * @default
+             */
+            promotion_type: string;
+            /**
+             * Discount Share
+             * @default 0
+             */
+            discount_share: number;
+            /**
+             * Event
+             * @default
+             */
+            event: string;
+        };
         /** LoadPage */
         LoadPage: {
             /** Rows */
@@ -2244,6 +2705,30 @@ export interface components {
             name: string;
             role: components["schemas"]["Role"];
         };
+        /**
+         * MeasureView
+         * @description Baseline against scenario over the horizon. Low and high: 10 % and 90 %.
+         */
+        MeasureView: {
+            /** Baseline */
+            baseline: number;
+            /** Baseline Low */
+            baseline_low: number;
+            /** Baseline High */
+            baseline_high: number;
+            /** Scenario */
+            scenario: number;
+            /** Scenario Low */
+            scenario_low: number;
+            /** Scenario High */
+            scenario_high: number;
+            /** Difference */
+            difference: number;
+            /** Difference Low */
+            difference_low: number;
+            /** Difference High */
+            difference_high: number;
+        };
         /** ModelDetail */
         ModelDetail: {
             /** Model Id */
@@ -2350,6 +2835,71 @@ export interface components {
             /** Held Out */
             held_out: components["schemas"]["SegmentScore"][];
         };
+        /**
+         * NewChange
+         * @description One change to the known future.
+         */
+        NewChange: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "price" | "promotion" | "event" | "weather" | "delist";
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Share
+             * @description price: -0.15 = 15 % cheaper than planned
+             */
+            share?: number | null;
+            /**
+             * Price
+             * @description price: instead of share
+             */
+            price?: number | null;
+            /**
+             * Promotion Type
+             * @description promotion: a type the history knows
+             * @default price
+             */
+            promotion_type: string;
+            /**
+             * Discount Share
+             * @description promotion: 0.2 = 20 % off
+             * @default 0
+             */
+            discount_share: number;
+            /**
+             * Display Share
+             * @description promotion: strength of display
+             * @default 0
+             */
+            display_share: number;
+            /**
+             * Event
+             * @description event: a name the history knows
+             * @default
+             */
+            event: string;
+            /**
+             * Temperature C
+             * @description weather: degrees to add
+             */
+            temperature_c?: number | null;
+            /**
+             * Precipitation Mm
+             * @description weather: rain a day
+             */
+            precipitation_mm?: number | null;
+        };
         /** NewInvite */
         NewInvite: {
             role: components["schemas"]["Role"];
@@ -2439,6 +2989,102 @@ export interface components {
              */
             limit: number;
         };
+        /** NewRule */
+        NewRule: {
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "default" | "location" | "supplier" | "category" | "item" | "item_location";
+            /**
+             * Scope Value
+             * @description The location, supplier or category
+             * @default
+             */
+            scope_value: string;
+            /**
+             * Item Id
+             * @default
+             */
+            item_id: string;
+            /**
+             * Location Id
+             * @default
+             */
+            location_id: string;
+            /**
+             * Parameter
+             * @example target_cycle_service
+             */
+            parameter: string;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+            /**
+             * Value
+             * @example 0.97
+             */
+            value: string;
+            /** Valid To */
+            valid_to?: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * NewScenario
+         * @description Items or categories must be named; no locations = all.
+         * @example {
+         *       "categories": [
+         *         "Sweets"
+         *       ],
+         *       "changes": [
+         *         {
+         *           "event": "Diwali",
+         *           "first": "2026-11-08",
+         *           "kind": "event",
+         *           "last": "2026-11-08"
+         *         },
+         *         {
+         *           "discount_share": 0.15,
+         *           "first": "2026-11-05",
+         *           "kind": "promotion",
+         *           "last": "2026-11-11"
+         *         }
+         *       ],
+         *       "name": "Diwali + 15 % off sweets"
+         *     }
+         */
+        NewScenario: {
+            /** Name */
+            name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Items
+             * @default []
+             */
+            items: string[];
+            /**
+             * Categories
+             * @default []
+             */
+            categories: string[];
+            /**
+             * Locations
+             * @default []
+             */
+            locations: string[];
+            /** Changes */
+            changes: components["schemas"]["NewChange"][];
+        };
         /** NewUpload */
         NewUpload: {
             /**
@@ -2479,6 +3125,25 @@ export interface components {
             /** Password */
             password: string;
             role: components["schemas"]["Role"];
+        };
+        /** OrderChange */
+        OrderChange: {
+            /** Item Id */
+            item_id: string;
+            /** Location Id */
+            location_id: string;
+            /** Source Id */
+            source_id: string;
+            /** Qty */
+            qty: number;
+            /** Qty Scenario */
+            qty_scenario: number;
+            /** Value */
+            value: number;
+            /** Value Scenario */
+            value_scenario: number;
+            /** Difference */
+            difference: number;
         };
         /**
          * OrderDetail
@@ -2972,6 +3637,85 @@ export interface components {
             sources: components["schemas"]["SourceSummary"][];
         };
         /**
+         * OrdersView
+         * @description Tonight's orders under both futures.
+         */
+        OrdersView: {
+            /** Known */
+            known: boolean;
+            /**
+             * Why
+             * @description Why they are not known.
+             * @default
+             */
+            why: string;
+            /** Units */
+            units?: number | null;
+            /** Units Scenario */
+            units_scenario?: number | null;
+            /** Value */
+            value?: number | null;
+            /** Value Scenario */
+            value_scenario?: number | null;
+            /** Lines */
+            lines?: number | null;
+            /** Lines Scenario */
+            lines_scenario?: number | null;
+            /**
+             * Changed
+             * @description Lines that change most, 200 at most.
+             * @default []
+             */
+            changed: components["schemas"]["OrderChange"][];
+        };
+        /**
+         * OutcomeView
+         * @description What came of a scenario.
+         */
+        OutcomeView: {
+            /**
+             * Cutoff
+             * Format: date
+             */
+            cutoff: string;
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /** Series */
+            series: number;
+            /** Items */
+            items: number;
+            units: components["schemas"]["MeasureView"];
+            revenue?: components["schemas"]["MeasureView"] | null;
+            margin?: components["schemas"]["MeasureView"] | null;
+            /**
+             * Margin Known
+             * @description False where no unit cost is known: margin is revenue then.
+             * @default false
+             */
+            margin_known: boolean;
+            support: components["schemas"]["SupportView"];
+            orders: components["schemas"]["OrdersView"];
+            /** Daily */
+            daily: components["schemas"]["ScenarioDay"][];
+            /**
+             * By Series
+             * @description Those that change most, 500 at most.
+             */
+            by_series: components["schemas"]["ScenarioSeries"][];
+            /** Model Id */
+            model_id: string;
+            /** Seconds */
+            seconds: number;
+        };
+        /**
          * OverrideParameters
          * @description Bring the planners' overrides into the forecasts of a cutoff.
          */
@@ -3044,6 +3788,31 @@ export interface components {
             /** Ended At */
             ended_at?: string | null;
         };
+        /**
+         * ParameterView
+         * @description Something a rule can set.
+         */
+        ParameterView: {
+            /** Parameter */
+            parameter: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "number" | "choice" | "flag";
+            /** Default */
+            default: string;
+            /** Unit */
+            unit: string;
+            /** Minimum */
+            minimum?: number | null;
+            /** Maximum */
+            maximum?: number | null;
+            /** Allowed */
+            allowed: string[];
+            /** Meaning */
+            meaning: string;
+        };
         /** PasswordChange */
         PasswordChange: {
             /** Old */
@@ -3099,6 +3868,65 @@ export interface components {
             wape_model: number | null;
             /** Value Added */
             value_added: number | null;
+        };
+        /** PredictRequest */
+        PredictRequest: {
+            /** Series */
+            series: components["schemas"]["SeriesKey"][];
+            /**
+             * Future
+             * @default []
+             */
+            future: components["schemas"]["KnownFuture"][];
+            /**
+             * Horizon
+             * @description Periods; the model's whole reach where left out
+             */
+            horizon?: number | null;
+        };
+        /** PredictedDay */
+        PredictedDay: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Mean */
+            mean: number;
+            /**
+             * Quantiles
+             * @description q025 ... q990: value not exceeded with that probability per mille
+             */
+            quantiles: {
+                [key: string]: number;
+            };
+        };
+        /** PredictedSeries */
+        PredictedSeries: {
+            /** Item Id */
+            item_id: string;
+            /** Location Id */
+            location_id: string;
+            /**
+             * Fallback
+             * @description Why the main model could not be used; empty otherwise
+             * @default
+             */
+            fallback: string;
+            /** Days */
+            days: components["schemas"]["PredictedDay"][];
+        };
+        /** Prediction */
+        Prediction: {
+            /** Model Id */
+            model_id: string;
+            /**
+             * Cutoff
+             * Format: date
+             */
+            cutoff: string;
+            /** Series */
+            series: components["schemas"]["PredictedSeries"][];
         };
         /**
          * PreviewView
@@ -3454,6 +4282,52 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * RuleEffectView
+         * @description Tonight's orders without and with the rule.
+         */
+        RuleEffectView: {
+            /**
+             * Cutoff
+             * Format: date
+             */
+            cutoff: string;
+            /**
+             * Lines
+             * @description Lines that change
+             */
+            lines: number;
+            /** Units */
+            units: number;
+            /** Units After */
+            units_after: number;
+            /** Value */
+            value: number;
+            /** Value After */
+            value_after: number;
+            /**
+             * Changed
+             * @description Lines that change most, 200 at most
+             */
+            changed: components["schemas"]["RuleLineChange"][];
+        };
+        /** RuleLineChange */
+        RuleLineChange: {
+            /** Item Id */
+            item_id: string;
+            /** Location Id */
+            location_id: string;
+            /** Source Id */
+            source_id: string;
+            /** Qty */
+            qty: number;
+            /** Qty After */
+            qty_after: number;
+            /** Value */
+            value: number;
+            /** Value After */
+            value_after: number;
+        };
         /** RuleUsed */
         RuleUsed: {
             /** Parameter */
@@ -3465,6 +4339,43 @@ export interface components {
             scope: string;
             /** Value */
             value: string;
+        };
+        /**
+         * RuleView
+         * @description A rule: the narrowest one that holds on a day wins.
+         */
+        RuleView: {
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "default" | "location" | "supplier" | "category" | "item" | "item_location";
+            /** Scope Value */
+            scope_value: string;
+            /** Item Id */
+            item_id: string;
+            /** Location Id */
+            location_id: string;
+            /** Parameter */
+            parameter: string;
+            /** Value */
+            value: string;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+            /** Valid To */
+            valid_to?: string | null;
+            /** Changed By */
+            changed_by?: string | null;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Holds
+             * @description Whether it holds on the day asked for.
+             */
+            holds: boolean;
         };
         /** RunDetail */
         RunDetail: {
@@ -3558,6 +4469,190 @@ export interface components {
             as_of: string;
             /** Rows */
             rows: components["schemas"]["DaySales"][];
+        };
+        /**
+         * ScenarioChoices
+         * @description What a scenario can be made of, by what the history knows.
+         */
+        ScenarioChoices: {
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /** Events */
+            events: string[];
+            /** Promotion Types */
+            promotion_types: string[];
+            /** Categories */
+            categories: string[];
+            /** Locations */
+            locations: string[];
+            /** Fewest Like Events */
+            fewest_like_events: number;
+        };
+        /** ScenarioDay */
+        ScenarioDay: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Changed */
+            changed: boolean;
+            /** Baseline */
+            baseline: number;
+            /** Baseline Low */
+            baseline_low: number;
+            /** Baseline High */
+            baseline_high: number;
+            /** Scenario */
+            scenario: number;
+            /** Scenario Low */
+            scenario_low: number;
+            /** Scenario High */
+            scenario_high: number;
+        };
+        /** ScenarioDetail */
+        ScenarioDetail: {
+            /** Scenario Id */
+            scenario_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "saved" | "running" | "done" | "refused" | "failed";
+            /**
+             * Why
+             * @description Why it was refused, and what is supported.
+             * @default
+             */
+            why: string;
+            /**
+             * Items
+             * @default []
+             */
+            items: string[];
+            /**
+             * Categories
+             * @default []
+             */
+            categories: string[];
+            /**
+             * Locations
+             * @default []
+             */
+            locations: string[];
+            /** Changes */
+            changes: components["schemas"]["ChangeView"][];
+            /** Made By */
+            made_by: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Job Id
+             * @default
+             */
+            job_id: string;
+            units?: components["schemas"]["MeasureView"] | null;
+            revenue?: components["schemas"]["MeasureView"] | null;
+            /** Like Events */
+            like_events?: number | null;
+            outcome?: components["schemas"]["OutcomeView"] | null;
+        };
+        /** ScenarioSeries */
+        ScenarioSeries: {
+            /** Item Id */
+            item_id: string;
+            /** Location Id */
+            location_id: string;
+            /** Units */
+            units: number;
+            /** Units Scenario */
+            units_scenario: number;
+            /** Revenue */
+            revenue: number;
+            /** Revenue Scenario */
+            revenue_scenario: number;
+        };
+        /** ScenarioStarted */
+        ScenarioStarted: {
+            scenario: components["schemas"]["ScenarioView"];
+            job: components["schemas"]["JobView"];
+        };
+        /**
+         * ScenarioView
+         * @description A saved scenario.
+         */
+        ScenarioView: {
+            /** Scenario Id */
+            scenario_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "saved" | "running" | "done" | "refused" | "failed";
+            /**
+             * Why
+             * @description Why it was refused, and what is supported.
+             * @default
+             */
+            why: string;
+            /**
+             * Items
+             * @default []
+             */
+            items: string[];
+            /**
+             * Categories
+             * @default []
+             */
+            categories: string[];
+            /**
+             * Locations
+             * @default []
+             */
+            locations: string[];
+            /** Changes */
+            changes: components["schemas"]["ChangeView"][];
+            /** Made By */
+            made_by: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Job Id
+             * @default
+             */
+            job_id: string;
+            units?: components["schemas"]["MeasureView"] | null;
+            revenue?: components["schemas"]["MeasureView"] | null;
+            /** Like Events */
+            like_events?: number | null;
         };
         /**
          * ScoreRow
@@ -3715,6 +4810,13 @@ export interface components {
             location_name?: string | null;
             /** Category */
             category?: string | null;
+        };
+        /** SeriesKey */
+        SeriesKey: {
+            /** Item Id */
+            item_id: string;
+            /** Location Id */
+            location_id: string;
         };
         /** SeriesPage */
         SeriesPage: {
@@ -4025,6 +5127,53 @@ export interface components {
             /** Blocked */
             blocked?: number | null;
         };
+        /**
+         * SupportView
+         * @description What history knows of events like this one. Associations, not causes.
+         */
+        SupportView: {
+            /**
+             * Like Events
+             * @description Like events, one an item and beginning; with fewer than 5 the scenario is refused.
+             */
+            like_events: number;
+            /**
+             * At The Same Festival
+             * @default 0
+             */
+            at_the_same_festival: number;
+            /**
+             * Uplift Mean
+             * @description Demand in like events over what was usual: 1.3 = 30 % more.
+             */
+            uplift_mean?: number | null;
+            /** Uplift Low */
+            uplift_low?: number | null;
+            /** Uplift High */
+            uplift_high?: number | null;
+            /**
+             * Model Uplift
+             * @description What the model says of the changed days.
+             */
+            model_uplift?: number | null;
+            /**
+             * After
+             * @description Demand in the two weeks after like events over what was usual; below 1 = pulled forward.
+             */
+            after?: number | null;
+            /** Model After */
+            model_after?: number | null;
+            /**
+             * Neighbours
+             * @description Demand of the category's other items meanwhile; below 1 = cannibalised.
+             */
+            neighbours?: number | null;
+            /**
+             * Series Looked At
+             * @default 0
+             */
+            series_looked_at: number;
+        };
         /** TablePreviewView */
         TablePreviewView: {
             /** Table */
@@ -4153,6 +5302,47 @@ export interface components {
             allowed: string;
             /** Also Known As */
             also_known_as: string;
+        };
+        /**
+         * Tile
+         * @description A number on top of the page.
+         */
+        Tile: {
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "forecast_units" | "orders_value" | "orders_to_approve" | "stockout_risks" | "overstock_series" | "data_problems" | "quarantined_rows" | "jobs_running";
+            /** Value */
+            value: number;
+            /** Link */
+            link: string;
+        };
+        /**
+         * TodayView
+         * @description The first page in the morning.
+         */
+        TodayView: {
+            /** Cutoff */
+            cutoff?: string | null;
+            /** Last Sales */
+            last_sales?: string | null;
+            /** Forecast At */
+            forecast_at?: string | null;
+            /** Tiles */
+            tiles: components["schemas"]["Tile"][];
+            /**
+             * Alerts
+             * @description Open ones, the gravest first.
+             */
+            alerts: components["schemas"]["AlertView"][];
+            /** Acknowledged */
+            acknowledged: number;
+            /**
+             * Next Steps
+             * @description What to do first where nothing is there yet.
+             */
+            next_steps: string[];
         };
         /** TokenPair */
         TokenPair: {
@@ -5269,6 +6459,274 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getToday: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TodayView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                acknowledged?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledgeAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acknowledge"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcknowledgementView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reopenAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No valid token */
             401: {
@@ -7978,6 +9436,542 @@ export interface operations {
             };
         };
     };
+    listScenarios: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScenarioView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createScenario: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewScenario"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScenarioStarted"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareScenarios: {
+        parameters: {
+            query: {
+                scenario_id: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listScenarioChoices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScenarioChoices"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getScenario: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scenario_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScenarioDetail"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteScenario: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scenario_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runScenarioAgain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scenario_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScenarioStarted"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predictDemandNow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PredictRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prediction"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listOrders: {
         parameters: {
             query?: {
@@ -8662,6 +10656,351 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DecisionResult"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRuleParameters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ParameterView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRules: {
+        parameters: {
+            query?: {
+                /** @description Today where left out */
+                on?: string | null;
+                parameter?: string;
+                scope?: ("default" | "location" | "supplier" | "category" | "item" | "item_location") | null;
+                /** @description Location, supplier, category or item it is for */
+                value?: string;
+                history?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleEffectView"];
                 };
             };
             /** @description No valid token */

@@ -18,6 +18,10 @@ const TodayPage = lazy(() => import("../features/today/TodayPage"));
 const DataPage = lazy(() => import("../features/data/DataPage"));
 const ForecastsPage = lazy(() => import("../features/forecasts/ForecastsPage"));
 const SeriesPage = lazy(() => import("../features/forecasts/SeriesPage"));
+const ScenariosPage = lazy(() => import("../features/scenarios/ScenariosPage"));
+const NewScenarioPage = lazy(() => import("../features/scenarios/NewScenarioPage"));
+const ComparePage = lazy(() => import("../features/scenarios/ComparePage"));
+const ScenarioPage = lazy(() => import("../features/scenarios/ScenarioPage"));
 const OrdersPage = lazy(() => import("../features/orders/OrdersPage"));
 const OrderLinePage = lazy(() => import("../features/orders/OrderLinePage"));
 const ModelsPage = lazy(() => import("../features/models/ModelsPage"));
@@ -67,6 +71,10 @@ function SignedIn() {
               <Route path="data/:tab?/:name?" element={<DataPage />} />
               <Route path="forecasts" element={<ForecastsPage />} />
               <Route path="forecasts/series" element={<SeriesPage />} />
+              <Route path="what-if" element={<ScenariosPage />} />
+              <Route path="what-if/new" element={<NewScenarioPage />} />
+              <Route path="what-if/compare" element={<ComparePage />} />
+              <Route path="what-if/:id" element={<ScenarioPage />} />
               <Route path="orders" element={<OrdersPage />} />
               <Route path="orders/line/:line" element={<OrderLinePage />} />
               <Route path="models" element={<ModelsPage />} />

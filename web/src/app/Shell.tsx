@@ -28,6 +28,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const links = [
     { text: "Today", href: "/today" },
     { text: "Forecasts", href: "/forecasts" },
+    { text: "What-if", href: "/what-if" },
     { text: "Orders", href: "/orders" },
     { text: "Data", href: "/data" },
     { text: "Models", href: "/models" },

@@ -146,7 +146,7 @@ export function fanOption(
       dayAxis(dates, colors, { gridIndex: 1, axisLabel: { show: false }, axisLine: { show: false } }),
     ],
     yAxis: [
-      unitAxis(colors, "Units a day", { min: (range: { min: number }) => Math.min(0, Math.floor(range.min)) }),
+      unitAxis(colors, "Units a day", { min: (range: { min: number }) => (range.min < 0 ? null : 0) }),
       {
         type: "category",
         gridIndex: 1,

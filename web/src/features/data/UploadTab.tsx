@@ -2,7 +2,8 @@ import Alert from "@cloudscape-design/components/alert";
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
-import FileUpload from "@cloudscape-design/components/file-upload";
+import FileDropzone from "@cloudscape-design/components/file-dropzone";
+import FileInput from "@cloudscape-design/components/file-input";
 import FormField from "@cloudscape-design/components/form-field";
 import Header from "@cloudscape-design/components/header";
 import ProgressBar from "@cloudscape-design/components/progress-bar";
@@ -88,21 +89,21 @@ function DropZone() {
       }
     >
       <SpaceBetween size="m">
-        <FileUpload
-          value={files}
-          multiple
-          onChange={({ detail }) => !busy && start(detail.value)}
-          showFileSize
-          tokenLimit={5}
-          i18nStrings={{
-            uploadButtonText: (several) => (several ? "Choose files" : "Choose a file"),
-            dropzoneText: () => "Drop files here",
-            removeFileAriaLabel: (index) => `Remove file ${index + 1}`,
-            limitShowFewer: "Show fewer",
-            limitShowMore: "Show more",
-            errorIconAriaLabel: "Error",
-          }}
-        />
+        <FileDropzone onChange={({ detail }) => !busy && start(detail.value)}>
+          <Box textAlign="center" padding="m">
+            <Box variant="p" color="text-body-secondary">
+              Drop files here, or
+            </Box>
+            <FileInput
+              multiple
+              value={files}
+              ariaLabel="Choose files"
+              onChange={({ detail }) => !busy && start(detail.value)}
+            >
+              Choose files
+            </FileInput>
+          </Box>
+        </FileDropzone>
         {files.map((file) => {
           const now = sending[file.name];
           return (

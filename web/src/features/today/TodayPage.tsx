@@ -14,7 +14,7 @@ import { JobState } from "../../components/JobState";
 import { Empty, Loaded } from "../../components/Loaded";
 import { Page } from "../../components/Page";
 import { To } from "../../components/To";
-import { ago, amount, count, day, percent, units } from "../../lib/format";
+import { ago, amount, count, day, percent, units, words } from "../../lib/format";
 import { seriesAddress } from "../../lib/url";
 
 /** What needs attention this morning, each one click from its cause. */
@@ -153,12 +153,11 @@ function DataProblems() {
         <Loaded query={quality} what="the quality report">
           {(report) => (
             <List>
-              {failed.slice(0, 5).map((one) => (
+              {failed.slice(0, 4).map((one) => (
                 <Item
                   key={`${one.table}${one.rule}${one.column}`}
                   href="/data/quality"
-                  text={one.message || one.meaning}
-                  note={one.cure}
+                  {...shortened(one.message || one.meaning || one.rule)}
                   value={
                     <StatusIndicator type={one.severity === "error" ? "error" : "warning"}>
                       {count(one.failed)}
@@ -178,7 +177,7 @@ function DataProblems() {
                 <Item
                   key={one.kind}
                   href={`/data/quality?kind=${one.kind}`}
-                  text={`${one.kind.replaceAll("_", " ")} in ${count(one.series)} series`}
+                  text={`${words(one.kind)} in ${count(one.series)} series`}
                   value={count(one.flags)}
                 />
               ))}
@@ -191,6 +190,14 @@ function DataProblems() {
       )}
     </Card>
   );
+}
+
+/** The beginning of a sentence as the link, the rest below it. */
+function shortened(message: string): { text: string; note?: string } {
+  const cut = message.search(/[;:.] /);
+  if (cut < 0) return { text: message };
+  const rest = message.slice(cut + 2);
+  return { text: message.slice(0, cut), note: rest.charAt(0).toUpperCase() + rest.slice(1) };
 }
 
 function Movers() {
