@@ -6,7 +6,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from shelfcast.pipeline.ingest_files import FilePlan, plan_file
 from shelfcast.pipeline.upload_files import Upload, get, local_file, whole
 from shelfcast.ports.platform import Platform
 from shelfcast.quality.rules import check_rows
-from shelfcast.sources.batches import SOURCE_LINE
+from shelfcast.sources.batches import SOURCE_LINE, RawBatch
 from shelfcast.sources.convert import convert
 from shelfcast.sources.mapping import from_yaml
 
@@ -99,7 +100,13 @@ def planned(platform: Platform, upload: Upload) -> Iterator[FilePlan]:
         with tempfile.TemporaryDirectory(prefix="shelfcast-mapping-") as folder:
             mapping = Path(folder) / "mapping.yaml"
             mapping.write_text(text, "utf-8")
-            yield plan_file(platform, path, mapping_file=mapping)
+            plan = plan_file(platform, path, mapping_file=mapping)
+            said = (
+                "The mapping edited for this upload says so."
+                if not upload.fixes
+                else "The mapping of the mended load says so."
+            )
+            yield replace(plan, mapping=replace(plan.mapping, reasons=(said,)))
 
 
 def _mapping_text(platform: Platform, upload: Upload) -> str | None:
@@ -125,12 +132,14 @@ def preview(platform: Platform, upload_id: str, *, currency: str = "") -> Previe
 
 
 def _look(platform: Platform, upload: Upload, plan: FilePlan, currency: str) -> Preview:
-    batch = next(iter(plan.file.batches(SAMPLE_ROWS)), None)
-    raw = batch.frame.head(SAMPLE_ROWS) if batch is not None else pl.DataFrame()
+    batches = list(islice(plan.file.batches(SAMPLE_ROWS), 2))  # broken lines may come with the batch after
+    raw = batches[0].frame.head(SAMPLE_ROWS) if batches else pl.DataFrame()
     tables: list[TablePreview] = []
     problems: list[Problem] = []
-    if batch is not None:
-        limited = type(batch)(raw, batch.broken)
+    if batches:
+        last = int(raw[SOURCE_LINE].max() or 0) if raw.height == SAMPLE_ROWS else 2**62  # type: ignore[arg-type]
+        broken = pl.concat([one.broken for one in batches]).filter(pl.col(SOURCE_LINE) <= last)
+        limited = RawBatch(raw, broken)
         for part in convert(limited, plan.mapping, currency):
             checked = check_rows(
                 part.frame, part.table, source=plan.source, load_id="preview", now=platform.clock.now()

@@ -360,25 +360,37 @@ def _row_of(history: History, item: str, place: str) -> int:
 
 
 def _check_prices(scenario: Scenario, keys: pl.DataFrame, history: History) -> None:
-    """Refuse prices outside what the series, or its item elsewhere, has been sold at."""
+    """Refuse prices outside those at which an item has been sold at the chosen locations."""
+    numbered = history.keys.with_row_index("row").join(keys, on=["item_id", "location_id"], how="semi")
     for one in (one for one in scenario.changes if one.kind in ("price", "promotion") and (one.price or one.depth)):
-        numbered = history.keys.with_row_index("row").join(keys, on=["item_id", "location_id"], how="semi")
-        for item, part in numbered.group_by("item_id"):
+        outside: list[str] = []
+        floor, ceiling = -1.0, np.inf
+        for (item,), part in numbered.group_by("item_id", maintain_order=True):
             paths = history.prices[part["row"].to_numpy()]
             seen = paths[np.isfinite(paths)]
             if not len(seen):
                 raise Unsupported(
-                    f"no price of item {item[0]!r} is recorded, so nothing can be said of another one. Load prices."
+                    f"no price of item {item!r} is recorded, so nothing can be said of another one. Load prices."
                 )
-            usual = float(np.median(seen[-365:]))
+            usual, low, high = float(np.median(seen[-365:])), float(seen.min()), float(seen.max())
             new = one.price if one.price is not None else usual * (1.0 + (one.depth or 0.0))
-            low, high = float(seen.min()), float(seen.max())
+            floor, ceiling = max(floor, low / usual - 1.0), min(ceiling, high / usual - 1.0)
             if not low * (1 - PRICE_TOLERANCE) <= new <= high * (1 + PRICE_TOLERANCE):
-                nearest = low if new < low else high
-                raise Unsupported(
-                    f"item {item[0]!r} would cost {new:.2f}; it has been sold at {low:.2f} to {high:.2f} here. What lies outside "
-                    f"isn't known. Nearest supported: {nearest:.2f} ({nearest / usual - 1:+.0%} against the usual {usual:.2f})."
-                )
+                outside.append(f"{item} at {new:.2f} (sold at {low:.2f} to {high:.2f})")
+        if not outside:
+            continue
+        count = numbered["item_id"].n_unique()
+        shown = ", ".join(outside[:5]) + (", ..." if len(outside) > 5 else "")
+        near = (
+            f"for all {count} items {floor:+.0%} to {ceiling:+.0%}"
+            if floor <= ceiling
+            else "none for all of them together"
+        )
+        rest = f"; or leave these {len(outside)} out" if len(outside) < count else ""
+        raise Unsupported(
+            f"{len(outside)} of {count} items would have a price nobody has seen, so nothing can be said: {shown}. "
+            f"Nearest supported: {near}{rest}."
+        )
 
 
 def _too_few(change: Change, depth: float | None, found: LikeEvents, pool: Sequence[Episode], history: History) -> str:
