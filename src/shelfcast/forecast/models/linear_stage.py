@@ -17,6 +17,8 @@ LIMIT = 3.0
 RIDGE = 0.02
 SHARED_RIDGE = 5.0
 """For what all series (of a group) share: rows of the same cutoff repeat it, so they say far less than they count."""
+TELLING_SHARE = 0.25
+"""Of a year: a column seen on fewer periods than this says little of the periods to come."""
 
 
 def stage_features(names: tuple[str, ...]) -> NDArray[np.int64]:
@@ -42,7 +44,7 @@ def ridge_strength(
     base = np.array([SHARED_RIDGE if ": " in names[column] else RIDGE for column in columns])
     if periods is None:
         return base
-    return np.asarray(base * (1.0 + (year / np.maximum(periods, 1)) ** 2), dtype=np.float64)
+    return np.asarray(base * (1.0 + (TELLING_SHARE * year / np.maximum(periods, 1)) ** 4), dtype=np.float64)
 
 
 def periods_seen(
