@@ -11,12 +11,12 @@ import numpy as np
 
 STORES = {"S01": "Harbour street", "S02": "Mill lane"}
 ITEMS = {
-    "MLK": ("Whole milk", "Dairy", 1.2, 40.0),
-    "BRD": ("Country bread", "Bakery", 2.4, 25.0),
-    "APL": ("Apples", "Fruit", 2.9, 18.0),
-    "CHO": ("Dark chocolate", "Sweets", 3.5, 12.0),
-    "TEA": ("Green tea", "Drinks", 4.1, 6.0),
-    "RIC": ("Rice", "Staples", 1.9, 9.0),
+    "MLK": ("Whole milk", "Fresh", 1.2, 40.0),
+    "BRD": ("Country bread", "Fresh", 2.4, 25.0),
+    "APL": ("Apples", "Fresh", 2.9, 18.0),
+    "CHO": ("Dark chocolate", "Pantry", 3.5, 12.0),
+    "TEA": ("Green tea", "Pantry", 4.1, 6.0),
+    "RIC": ("Rice", "Pantry", 1.9, 9.0),
 }
 """id -> (name, category, price, units a day)"""
 FIRST = date(2026, 5, 1)
@@ -37,6 +37,7 @@ def write_shop(folder: Path, seed: int = 7) -> Path:
     for store, scale in zip(STORES, (1.0, 0.7), strict=True):
         for item, (_, _, price, level) in ITEMS.items():
             mean = np.array([level * scale * weekday[one.weekday()] for one in days])
+            mean[_cheap_days(item)] *= UPLIFT
             for day, units in zip(days, random.poisson(mean), strict=True):
                 sales.append((item, store, day, units, round(units * price, 2)))
     _write(folder / "sales.csv", ("item_id", "location_id", "date", "units", "revenue"), sales)

@@ -24,6 +24,7 @@ const ComparePage = lazy(() => import("../features/scenarios/ComparePage"));
 const ScenarioPage = lazy(() => import("../features/scenarios/ScenarioPage"));
 const OrdersPage = lazy(() => import("../features/orders/OrdersPage"));
 const OrderLinePage = lazy(() => import("../features/orders/OrderLinePage"));
+const RulesPage = lazy(() => import("../features/rules/RulesPage"));
 const ModelsPage = lazy(() => import("../features/models/ModelsPage"));
 const ModelPage = lazy(() => import("../features/models/ModelPage"));
 const AdminPage = lazy(() => import("../features/admin/AdminPage"));
@@ -77,6 +78,7 @@ function SignedIn() {
               <Route path="what-if/:id" element={<ScenarioPage />} />
               <Route path="orders" element={<OrdersPage />} />
               <Route path="orders/line/:line" element={<OrderLinePage />} />
+              <Route path="rules/:tab?" element={<RulesPage />} />
               <Route path="models" element={<ModelsPage />} />
               <Route path="models/:id" element={<ModelPage />} />
               <Route path="admin/:tab?" element={<AdminPage />} />

@@ -31,6 +31,7 @@ export function Shell({ children }: { children: ReactNode }) {
     { text: "What-if", href: "/what-if" },
     { text: "Orders", href: "/orders" },
     { text: "Data", href: "/data" },
+    { text: "Rules", href: "/rules" },
     { text: "Models", href: "/models" },
     ...(admin ? [{ text: "Admin", href: "/admin" }] : []),
   ];

@@ -1,13 +1,23 @@
 import { useMemo, useState } from "react";
+import { useNavigate, useParams } from "react-router";
 import { type Schemas, useGet } from "../../api/client";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Empty } from "../../components/Loaded";
+import { To } from "../../components/To";
 import { ago, bytes, count, day, words } from "../../lib/format";
+import { TableRows } from "./TableRows";
 
 type TableRow = Schemas["TableView"];
 
 const COLUMNS: Column<TableRow>[] = [
-  { id: "table", header: "Table", cell: (one) => words(one.table), sort: "table", rowHeader: true, minWidth: 130 },
+  {
+    id: "table",
+    header: "Table",
+    cell: (one) => <To href={`/data/tables/${one.table}`}>{words(one.table)}</To>,
+    sort: "table",
+    rowHeader: true,
+    minWidth: 130,
+  },
   { id: "meaning", wide: true, header: "What it holds", cell: (one) => one.meaning, minWidth: 240 },
   { id: "zone", wide: true, header: "Zone", cell: (one) => words(one.zone), sort: "zone" },
   { id: "rows", header: "Rows", cell: (one) => count(one.rows), sort: "rows", right: true },
@@ -33,6 +43,13 @@ const COLUMNS: Column<TableRow>[] = [
 ];
 
 export function TablesTab() {
+  const { name } = useParams();
+  const navigate = useNavigate();
+  if (name) return <TableRows key={name} table={name} title={words(name)} onBack={() => navigate("/data/tables")} />;
+  return <AllTables />;
+}
+
+function AllTables() {
   const tables = useGet("/v1/tables", {});
   const [sort, setSort] = useState("zone");
   const rows = useMemo(() => sorted(tables.data ?? [], sort), [tables.data, sort]);

@@ -22,7 +22,16 @@ import { joined, many, useAddress } from "../../lib/url";
 import { type OrderLine, STATES, STATUSES, useDecide, type Verb } from "./model";
 import { ReasonDialog } from "./ReasonDialog";
 
-const FILTERS = { source: "", state: "", status: "", location: "", search: "", sort: "-risk", nothing: "" };
+const FILTERS = {
+  source: "",
+  state: "",
+  status: "",
+  location: "",
+  search: "",
+  sort: "-risk",
+  nothing_too: "",
+  reason: "",
+};
 
 /** What to order from whom, why, and the planner's decision on it. */
 export default function OrdersPage() {
@@ -39,7 +48,7 @@ export default function OrdersPage() {
     status: many(filters.status) as OrderLine["status"][],
     location: many(filters.location),
     search: filters.search,
-    nothing_too: filters.nothing === "1",
+    nothing_too: filters.nothing_too === "true",
   };
   const summary = useGet("/v1/orders/summary", {});
   const paging = usePages(JSON.stringify(filters));
@@ -258,7 +267,9 @@ export default function OrdersPage() {
             <Choices
               label="The engine says"
               value={query.status}
-              onChange={(value) => setFilters({ status: joined(value), nothing: value.includes("none") ? "1" : "" })}
+              onChange={(value) =>
+                setFilters({ status: joined(value), nothing_too: value.includes("none") ? "true" : "" })
+              }
               options={Object.entries(STATUSES).map(([value, [, label]]) => ({ value, label }))}
             />
             <Choice

@@ -1,87 +1,155 @@
 import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
 import Grid from "@cloudscape-design/components/grid";
 import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
-import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import type { ReactNode } from "react";
-import { useGet } from "../../api/client";
-import { ApiProblem } from "../../api/problem";
+import Toggle from "@cloudscape-design/components/toggle";
+import { type ReactNode, useState } from "react";
+import { answer, api, type Schemas, useChange, useGet } from "../../api/client";
 import { useConfig } from "../../app/config";
-import { useMe } from "../../app/me";
-import { Figures } from "../../components/Figures";
-import { JobState } from "../../components/JobState";
+import { useMay, useMe } from "../../app/me";
+import { type Figure, Figures } from "../../components/Figures";
 import { Empty, Loaded } from "../../components/Loaded";
+import { useNotices } from "../../components/notices";
 import { Page } from "../../components/Page";
 import { To } from "../../components/To";
-import { ago, amount, count, day, percent, units, words } from "../../lib/format";
+import { ago, amount, count, day, percent, units } from "../../lib/format";
 import { seriesAddress } from "../../lib/url";
+import { AlertRow } from "./AlertRow";
+
+type Tile = Schemas["Tile"];
+
+const TILES: Record<Tile["name"], string> = {
+  forecast_units: "Units expected in 7 days",
+  orders_value: "Orders proposed",
+  orders_to_approve: "Lines to decide on",
+  stockout_risks: "Will run out",
+  overstock_series: "Too much stock",
+  data_problems: "Data problems",
+  quarantined_rows: "Rows in quarantine",
+  jobs_running: "Jobs running",
+};
 
 /** What needs attention this morning, each one click from its cause. */
 export default function TodayPage() {
   const { currency } = useConfig();
   const me = useMe();
-  const summary = useGet("/v1/orders/summary", {});
-  const series = useGet("/v1/forecasts/series", { params: { query: { limit: 6, sort: "-change" } } });
-  const tables = useGet("/v1/tables", {});
-  const quality = useGet("/v1/quality", {});
-  const until = tables.data?.find((one) => one.table === "sales")?.latest_period;
-  const fresh = tables.data && tables.data.length === 0;
-  const problems = quality.data?.checks.filter((one) => one.failed && one.severity !== "info") ?? [];
-  if (fresh) return <FirstDay />;
+  const today = useGet("/v1/today", {}, { refetchInterval: 60_000 });
+  const view = today.data;
+  const figures = (tiles: Tile[]): Figure[] =>
+    tiles.map((one) => ({
+      label: TILES[one.name],
+      value: one.name === "orders_value" ? amount(one.value, currency, 0) : count(one.value),
+      href: one.link,
+    }));
+  const description = view?.last_sales
+    ? `Sales are in until ${day(view.last_sales)}${view.forecast_at ? `; forecast ${ago(view.forecast_at)}` : ""}.`
+    : "What needs attention.";
   return (
-    <Page title="Today" description={`Good day, ${me.name}. ${until ? `Sales are in until ${day(until)}.` : ""}`}>
-      <Figures
-        items={[
-          {
-            label: "Order lines to decide on",
-            value: count(summary.data?.to_approve),
-            note: summary.data && `worth ${amount(summary.data.value, currency, 0)}`,
-            href: "/orders?state=proposed",
-          },
-          {
-            label: "Of these to look at",
-            value: count(summary.data?.by_status.review ?? (summary.data && 0)),
-            note: "the engine isn't sure",
-            href: "/orders?status=review&state=proposed",
-          },
-          {
-            label: "Expected demand",
-            value: count(series.data?.totals.mean),
-            note: series.data && `units until ${day(series.data.last)}`,
-            href: "/forecasts",
-          },
-          {
-            label: "Data problems",
-            value: quality.data ? count(problems.length) : "–",
-            note: "checks that failed",
-            href: "/data/quality",
-          },
-        ]}
-      />
-      <Grid gridDefinition={[{ colspan: { default: 12, m: 6 } }, { colspan: { default: 12, m: 6 } }]}>
-        <RunOut />
-        <DataProblems />
-      </Grid>
-      <Grid gridDefinition={[{ colspan: { default: 12, m: 6 } }, { colspan: { default: 12, m: 6 } }]}>
-        <Movers />
-        <Work />
-      </Grid>
+    <Page title="Today" description={`Good day, ${me.name}. ${description}`}>
+      <Loaded query={today} what="today">
+        {(found) => (
+          <SpaceBetween size="l">
+            {found.next_steps.length > 0 ? (
+              <FirstSteps steps={found.next_steps} sales={Boolean(found.last_sales)} />
+            ) : (
+              <Figures items={figures(found.tiles)} />
+            )}
+            {found.next_steps.length === 0 && (
+              <Grid gridDefinition={[{ colspan: { default: 12, m: 7 } }, { colspan: { default: 12, m: 5 } }]}>
+                <Attention open={found.alerts} acknowledged={found.acknowledged} />
+                <SpaceBetween size="l">
+                  <RunOut />
+                  <Movers />
+                </SpaceBetween>
+              </Grid>
+            )}
+          </SpaceBetween>
+        )}
+      </Loaded>
     </Page>
   );
 }
 
-function FirstDay() {
+function FirstSteps({ steps, sales }: { steps: string[]; sales: boolean }) {
   return (
-    <Page title="Today" description="Nothing has been loaded yet.">
-      <Container>
-        <Empty
-          title="Bring in your sales history first"
-          text="Drop the files your systems write; Shelfcast finds out what their columns mean. Forecasts and orders follow with the first cycle."
-          action={<To href="/data/upload">Load files</To>}
-        />
-      </Container>
-    </Page>
+    <Container header={<Header variant="h2">First</Header>}>
+      <Empty
+        title={steps[0] ?? ""}
+        text={
+          sales
+            ? undefined
+            : "Drop the files your systems write; what their columns mean is found out and shown before anything is loaded."
+        }
+        action={
+          <To href={sales ? "/data/jobs" : "/data/upload"}>{sales ? "Start the cycle under Jobs" : "Load files"}</To>
+        }
+      />
+    </Container>
+  );
+}
+
+const SHOWN = 8;
+
+function Attention({ open, acknowledged }: { open: Schemas["AlertView"][]; acknowledged: number }) {
+  const planner = useMay("planner");
+  const { sayProblem } = useNotices();
+  const [all, showAll] = useState(false);
+  const [seen, showSeen] = useState(false);
+  const every = useGet("/v1/alerts", { params: { query: { acknowledged: true } } }, { enabled: seen });
+  const change = useChange(
+    ({ id, again }: { id: string; again: boolean }) =>
+      again
+        ? answer(api.POST("/v1/alerts/{alert_id}/reopen", { params: { path: { alert_id: id } } }))
+        : answer(
+            api.POST("/v1/alerts/{alert_id}/acknowledge", { params: { path: { alert_id: id } }, body: { note: "" } }),
+          ).then(() => undefined),
+    ["/v1/today", "/v1/alerts"],
+  );
+  const alerts = seen ? (every.data ?? open) : open;
+  const shown = all ? alerts : alerts.slice(0, SHOWN);
+  return (
+    <Container
+      header={
+        <Header
+          variant="h2"
+          counter={`(${open.length})`}
+          description="The gravest first. Each leads to its cause."
+          actions={
+            acknowledged > 0 && (
+              <Toggle checked={seen} onChange={({ detail }) => showSeen(detail.checked)}>
+                Seen ones too
+              </Toggle>
+            )
+          }
+        >
+          Needs attention
+        </Header>
+      }
+    >
+      {alerts.length ? (
+        <SpaceBetween size="m">
+          {shown.map((one) => (
+            <AlertRow
+              key={one.alert_id}
+              alert={one}
+              busy={change.isPending}
+              onSeen={
+                planner ? (again) => change.mutate({ id: one.alert_id, again }, { onError: sayProblem }) : undefined
+              }
+            />
+          ))}
+          {alerts.length > SHOWN && (
+            <Button variant="inline-link" onClick={() => showAll(!all)}>
+              {all ? "Show fewer" : `Show all ${count(alerts.length)}`}
+            </Button>
+          )}
+        </SpaceBetween>
+      ) : (
+        <Empty title="Nothing needs you" text="No risk, no problem, no line to decide on." />
+      )}
+    </Container>
   );
 }
 
@@ -96,7 +164,6 @@ interface CardProps {
 function Card({ title, description, more, href, children }: CardProps) {
   return (
     <Container
-      fitHeight
       header={
         <Header variant="h2" description={description}>
           {title}
@@ -110,18 +177,13 @@ function Card({ title, description, more, href, children }: CardProps) {
 }
 
 function RunOut() {
-  const lines = useGet("/v1/orders", { params: { query: { sort: "-risk", state: ["proposed"], limit: 6 } } });
+  const lines = useGet("/v1/orders", { params: { query: { sort: "-risk", state: ["proposed"], limit: 5 } } });
   return (
-    <Card
-      title="May run out"
-      description="Without the order proposed, these are likely to be sold out."
-      more="All orders"
-      href="/orders"
-    >
+    <Card title="Most urgent orders" description="Chance to be sold out without them." more="All orders" href="/orders">
       <Loaded query={lines} what="orders">
         {(page) =>
           page.rows.length ? (
-            <List>
+            <SpaceBetween size="s">
               {page.rows.map((one) => (
                 <Item
                   key={one.line_id}
@@ -131,7 +193,7 @@ function RunOut() {
                   value={percent(one.p_stockout_without)}
                 />
               ))}
-            </List>
+            </SpaceBetween>
           ) : (
             <Empty title="Nothing waits for a decision" />
           )
@@ -141,67 +203,8 @@ function RunOut() {
   );
 }
 
-function DataProblems() {
-  const quality = useGet("/v1/quality", {});
-  const failed = quality.data?.checks.filter((one) => one.failed && one.severity !== "info") ?? [];
-  const missing = quality.error instanceof ApiProblem && quality.error.status === 404;
-  return (
-    <Card title="Data" description="What the last check found." more="The whole report" href="/data/quality">
-      {missing ? (
-        <Empty title="The data have not been checked yet" />
-      ) : (
-        <Loaded query={quality} what="the quality report">
-          {(report) => (
-            <List>
-              {failed.slice(0, 4).map((one) => (
-                <Item
-                  key={`${one.table}${one.rule}${one.column}`}
-                  href="/data/quality"
-                  {...shortened(one.message || one.meaning || one.rule)}
-                  value={
-                    <StatusIndicator type={one.severity === "error" ? "error" : "warning"}>
-                      {count(one.failed)}
-                    </StatusIndicator>
-                  }
-                />
-              ))}
-              {Boolean(report.quarantined) && (
-                <Item
-                  href="/data/quarantine"
-                  text="Rows in quarantine"
-                  note="Could not be used; mend them and bring them back."
-                  value={count(report.quarantined)}
-                />
-              )}
-              {report.anomalies.slice(0, 3).map((one) => (
-                <Item
-                  key={one.kind}
-                  href={`/data/quality?kind=${one.kind}`}
-                  text={`${words(one.kind)} in ${count(one.series)} series`}
-                  value={count(one.flags)}
-                />
-              ))}
-              {!failed.length && !report.quarantined && !report.anomalies.length && (
-                <Empty title="All checks are good" />
-              )}
-            </List>
-          )}
-        </Loaded>
-      )}
-    </Card>
-  );
-}
-
-/** The beginning of a sentence as the link, the rest below it. */
-function shortened(message: string): { text: string; note?: string } {
-  const cut = message.search(/[;:.] /);
-  if (cut < 0) return { text: message };
-  const rest = message.slice(cut + 2);
-  return { text: message.slice(0, cut), note: rest.charAt(0).toUpperCase() + rest.slice(1) };
-}
-
 function Movers() {
-  const series = useGet("/v1/forecasts/series", { params: { query: { limit: 6, sort: "-change" } } });
+  const series = useGet("/v1/forecasts/series", { params: { query: { limit: 5, sort: "-change" } } });
   return (
     <Card
       title="Grows most"
@@ -211,7 +214,7 @@ function Movers() {
     >
       <Loaded query={series} what="forecasts">
         {(page) => (
-          <List>
+          <SpaceBetween size="s">
             {page.rows
               .filter((one) => (one.change ?? 0) > 0)
               .map((one) => (
@@ -223,49 +226,11 @@ function Movers() {
                   value={`+${percent(one.change)}`}
                 />
               ))}
-          </List>
+          </SpaceBetween>
         )}
       </Loaded>
     </Card>
   );
-}
-
-function Work() {
-  const jobs = useGet("/v1/jobs", { params: { query: { limit: 6 } } }, { refetchInterval: 10_000 });
-  const runs = useGet("/v1/runs", { params: { query: { limit: 5 } } });
-  return (
-    <Card title="Work" description="What ran, what runs." more="All jobs" href="/data/jobs">
-      <Loaded query={jobs} what="jobs">
-        {(page) => (
-          <List>
-            {page.rows.map((one) => (
-              <Item
-                key={one.job_id}
-                href={`/data/jobs/${one.job_id}`}
-                text={one.title}
-                note={one.error || ago(one.created_at)}
-                value={<JobState state={one.state} />}
-              />
-            ))}
-            {!page.rows.length &&
-              (runs.data ?? []).map((one) => (
-                <Item
-                  key={one.run_id}
-                  href="/data/jobs"
-                  text={`Step ${one.step}`}
-                  note={ago(one.ended_at ?? one.started_at)}
-                  value={<JobState state={one.state} />}
-                />
-              ))}
-          </List>
-        )}
-      </Loaded>
-    </Card>
-  );
-}
-
-function List({ children }: { children: ReactNode }) {
-  return <SpaceBetween size="s">{children}</SpaceBetween>;
 }
 
 function Item({ href, text, note, value }: { href: string; text: string; note?: string; value: ReactNode }) {
