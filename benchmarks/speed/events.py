@@ -16,9 +16,11 @@ own (its id is its row number). Measured on a lake in a temporary folder, with r
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
+import socket
 import tempfile
 import threading
 import time
@@ -90,6 +92,12 @@ def cpu_seconds(pid: int) -> float:
     """CPU time of a process and its threads so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def serve(lake: str, port: int) -> None:
@@ -267,13 +275,12 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
     parser.add_argument("--rate", type=int, default=1000, help="events a second while the delay is measured")
     parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--port", type=int, default=8799)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     results: dict[str, Any] = {"cores": os.cpu_count(), "batch_events": BATCH}
     with tempfile.TemporaryDirectory() as folder:
-        for number, name in enumerate(asked.sets):
-            results[name] = measure(name, asked.data, Path(folder), asked.port + number, asked.rate, asked.seconds)
+        for name in asked.sets:
+            results[name] = measure(name, asked.data, Path(folder), free_port(), asked.rate, asked.seconds)
             print(json.dumps({name: results[name]}, indent=2))
     if asked.out:
         (asked.out / "events.json").write_text(json.dumps(results, indent=2) + "\n")

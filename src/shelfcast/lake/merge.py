@@ -20,7 +20,7 @@ import polars as pl
 from shelfcast.domain.errors import BadInput, BadParameter, Conflict
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import Kind, Table, Type
-from shelfcast.lake.changes import CORRECTED, INSERTED, NEWS, OWN, Changes, compare
+from shelfcast.lake.changes import CORRECTED, ENDED, INSERTED, NEWS, OWN, Changes, compare
 from shelfcast.lake.fingerprint import of_frame, tracked
 from shelfcast.lake.known_at import assumed_known_at, nominal_known_at
 from shelfcast.ports.table_store import TableStore
@@ -296,3 +296,43 @@ def _rewritten(
     for month in pl.date_range(first, end, "1mo", closed="left", eager=True):
         inside = _between(table, (month, (month + timedelta(days=31)).replace(day=1))).to_polars()
         yield pl.concat([kept.filter(inside).collect(engine="streaming"), added.filter(inside)])
+
+
+def retract(
+    tables: TableStore, table: Table, keys: pl.DataFrame, *, at: datetime, notes: Mapping[str, str] | None = None
+) -> int:
+    """Take back what stands under these keys, because the source has deleted it; how many rows stood.
+
+    A fact's standing row is superseded at that moment and kept, a dimension's row leaves. A key that has none changes
+    nothing, so it can be repeated.
+
+    Raises:
+        BadParameter: the table keeps vintages (or results): what was planned or forecast was, and can't be unsaid.
+        Conflict: other writers came first 100 times in a row.
+    """
+    if table.kind not in (Kind.FACT, Kind.DIMENSION):
+        raise BadParameter(
+            f"table {table.name} is of kind {table.kind}: its rows can't be taken back, only followed by newer ones."
+        )
+    for _ in range(ATTEMPTS):
+        base = _head(tables, table)
+        stored = _stored_rows(tables, table, keys.select(table.key).unique(), base)
+        if table.kind is Kind.FACT:
+            stored = stored.filter(pl.col("superseded_at").is_null())
+        if stored.is_empty():
+            return 0
+        ended = stored.with_columns(pl.lit(ENDED, pl.Int8).alias(NEWS))
+        if table.kind is Kind.FACT:
+            moment = pl.max_horizontal("known_at", pl.lit(at, pl.Datetime("us", "UTC")))
+            ended = ended.with_columns(superseded_at=moment)
+        else:
+            ended = ended.clear()
+        try:
+            for where, added, removed in _commits(table, Changes(ended, stored)):
+                base = _commit(tables, table, base, where, added, removed, notes or {})
+        except Conflict:
+            continue
+        return stored.height
+    raise Conflict(
+        f"table {table.name}: other writers came first {ATTEMPTS} times in a row. Let them end, then try again."
+    )

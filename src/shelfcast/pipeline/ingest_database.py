@@ -9,28 +9,40 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from shelfcast.domain.errors import NotFound
+import polars as pl
+
+from shelfcast.domain.errors import BadInput, NotFound
 from shelfcast.pipeline.ingest_files import load_files, plan_file, raise_failures
 from shelfcast.pipeline.load_batches import MAX_BAD_SHARE
 from shelfcast.pipeline.load_report import LoadReport
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.source_reader import Query
-from shelfcast.sources.database import Watermark, source_name, write_extract
+from shelfcast.sources.database import Watermark, in_parts, marks_at, source_name, without_known, write_extract
+from shelfcast.sources.schema_drift import drift, kinds_of, remembered
 
 KIND = "watermarks"
 
 
+PART_ROWS = 2_000_000
+"""Rows loaded at a time where there is a watermark: a load that breaks off goes on after the last of these parts."""
+COLUMNS = "database_columns"
+
+
 @dataclass(frozen=True)
 class DatabaseLoad:
-    """`report` is None where the database had nothing new."""
+    """`report` is None where the database had nothing new; of several parts it is the last one's."""
 
     source: str
     rows: int
     report: LoadReport | None
     watermark: Watermark | None
+    parts: int = 1
 
 
 def ingest_database(
@@ -44,47 +56,79 @@ def ingest_database(
     max_bad_share: float = MAX_BAD_SHARE,
     currency: str = "",
     frequency: str = "D",
+    part_rows: int = PART_ROWS,
 ) -> DatabaseLoad:
     """Read a query and load its rows. `table` is the canonical table, where the columns alone don't tell.
 
-    With `query.watermark_column` only rows past the kept watermark are read, unless `query.watermark` names one.
+    With `query.watermark_column` only rows past the kept watermark are read, unless `query.watermark` names one; they are
+    loaded in parts, and the watermark moves with each, so a load that was killed goes on where it was.
 
     Raises:
         SourceDown: the database doesn't answer.
         BadParameter: unknown kind of database, or the query is refused.
+        BadInput: a column is gone or holds something else than before; nothing was loaded. A mapping file accepts it.
     """
     source = source_name(url, query)
     record_id = hashlib.sha256(f"{source}|{query.watermark_column}".encode()).hexdigest()[:16]
+    marks: list[str] = []
     if query.watermark_column and query.watermark is None:
-        query = replace(query, watermark=_kept(platform, record_id))
+        kept = _kept(platform, record_id)
+        query = replace(query, watermark=kept.get("watermark"), inclusive=True)
+        marks = kept.get("marks", [])
     name = (query.table.split(".")[-1] or "query").lower()
-    with tempfile.TemporaryDirectory(prefix="shelfcast-query-") as folder:
-        path = Path(folder) / f"{name}.parquet"
-        platform.progress.start(f"reading {source}")
-        extract = write_extract(platform.reader.read(url, query), path, query.watermark_column)
-        platform.progress.done(f"reading {source}", f"{extract.rows:,} rows")
-        if not extract.rows:
-            return DatabaseLoad(source, 0, None, query.watermark)
-        plan = plan_file(platform, path, table=table, mapping_file=mapping_file, separator=separator)
-        reports = load_files(
-            platform,
-            [replace(plan, source=source)],
-            max_bad_share=max_bad_share,
-            currency=currency,
-            frequency=frequency,
-        )
-        raise_failures(reports)
-    if query.watermark_column and extract.watermark is not None:
-        platform.records.put(
-            KIND, record_id, {"source": source, "column": query.watermark_column, "watermark": extract.watermark}
-        )
-    return DatabaseLoad(
-        source, extract.rows, reports[0], extract.watermark if extract.watermark is not None else query.watermark
-    )
+    load = DatabaseLoad(source, 0, None, query.watermark, 0)
+    platform.progress.start(f"reading {source}")
+    stream = without_known(platform.reader.read(url, query), marks)
+    for part in in_parts(stream, query.watermark_column, part_rows):
+        with tempfile.TemporaryDirectory(prefix="shelfcast-query-") as folder:
+            path = Path(folder) / f"{name}.parquet"
+            extract = write_extract(part, path, query.watermark_column)
+            if not extract.rows:
+                continue
+            note = _compare_columns(platform, source, record_id, path, accept=mapping_file is not None)
+            plan = plan_file(platform, path, table=table, mapping_file=mapping_file, separator=separator)
+            (report,) = load_files(
+                platform,
+                [replace(plan, source=source)],
+                max_bad_share=max_bad_share,
+                currency=currency,
+                frequency=frequency,
+            )
+            raise_failures([report])
+            last_marks = marks_at(part[-1], query.watermark_column) if query.watermark_column else []
+        watermark = extract.watermark if extract.watermark is not None else load.watermark
+        if query.watermark_column and extract.watermark is not None:
+            body = {"source": source, "column": query.watermark_column, "watermark": watermark}
+            # Rows may still come that have the same watermark as the last ones here.
+            at = marks if watermark == query.watermark else []
+            platform.records.put(KIND, record_id, body | {"marks": [*at, *last_marks]})
+        report = replace(report, notes=(*report.notes, note)) if note else report
+        load = DatabaseLoad(source, load.rows + extract.rows, report, watermark, load.parts + 1)
+    platform.progress.done(f"reading {source}", f"{load.rows:,} rows")
+    return load
 
 
-def _kept(platform: Platform, record_id: str) -> Watermark | None:
-    try:
-        return platform.records.get(KIND, record_id).body["watermark"]
-    except NotFound:
-        return None
+def _compare_columns(platform: Platform, source: str, record_id: str, path: Path, *, accept: bool) -> str:
+    """The sentence about new columns.
+
+    Raises:
+        BadInput: a column is gone or holds something else.
+    """
+    now = kinds_of(pl.read_parquet(path, n_rows=10_000))
+    before: dict[str, str] = {}
+    with suppress(NotFound):
+        before = dict(platform.records.get(COLUMNS, record_id).body["columns"])
+    found = drift({} if accept else before, now)
+    if found.stops:
+        raise BadInput(
+            f"{source}: {found.said()}. Nothing of it was loaded; other tables go on. If that is as it should be, see the mapping "
+            "with --show-mapping, mend it, and load once with --mapping FILE."
+        )
+    platform.records.put(COLUMNS, record_id, {"source": source, "columns": remembered({} if accept else before, now)})
+    return f"{found.said().capitalize()} (kept in the raw file; map it to use it)." if found.new else ""
+
+
+def _kept(platform: Platform, record_id: str) -> Mapping[str, Any]:
+    with suppress(NotFound):
+        return platform.records.get(KIND, record_id).body
+    return {}

@@ -11,12 +11,14 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Query:
-    """A table or a SELECT. With `watermark_column`, only rows past `watermark` come, in its order."""
+    """A table or a SELECT. With `watermark_column`, only rows past `watermark` come, in its order; `inclusive`: those at
+    it as well, since a column such as a time may have had more rows to come."""
 
     table: str = ""
     sql: str = ""
     watermark_column: str = ""
     watermark: str | int | float | None = None
+    inclusive: bool = False
 
 
 class SourceReader(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -67,6 +67,45 @@ def write_extract(batches: Iterable[pl.DataFrame], path: Path, watermark_column:
         if writer is not None:
             writer.close()
     return Extract(rows, as_watermark(highest))
+
+
+def in_parts(batches: Iterable[pl.DataFrame], watermark_column: str, part_rows: int) -> Iterator[list[pl.DataFrame]]:
+    """Batches in groups of about `part_rows` rows, never cut between rows of one watermark: what comes after a part has a
+    higher one, so a load can go on there. Without a watermark all is one part, since there is nothing to go on from.
+    """
+    waiting: list[pl.DataFrame] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.height
+        if not watermark_column or watermark_column not in batch.columns or rows < part_rows or batch.is_empty():
+            continue
+        last = pl.col(watermark_column).eq_missing(pl.lit(batch[watermark_column][-1]))
+        whole = [part for one in waiting if (part := one.filter(~last)).height]
+        if whole:
+            yield whole
+            waiting = [part for one in waiting if (part := one.filter(last)).height]
+            rows = sum(one.height for one in waiting)
+    if waiting:
+        yield waiting
+
+
+MOST_MARKS = 10_000
+
+
+def marks_at(rows: pl.DataFrame, watermark_column: str) -> list[str]:
+    """What tells the rows at the highest watermark apart, to leave them out when they are read again; empty where they
+    are too many (reading them again changes nothing)."""
+    at = rows.filter(pl.col(watermark_column) == pl.col(watermark_column).max())
+    return at.hash_rows(seed=1).cast(pl.String).to_list() if at.height <= MOST_MARKS else []
+
+
+def without_known(batches: Iterable[pl.DataFrame], marks: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Batches without the rows told apart by `marks`."""
+    known = pl.Series(marks, dtype=pl.String)
+    for batch in batches:
+        seen = batch.hash_rows(seed=1).cast(pl.String).is_in(known.implode()) if marks and batch.height else None
+        yield batch if seen is None else batch.filter(~seen)
 
 
 def as_watermark(value: object) -> Watermark | None:

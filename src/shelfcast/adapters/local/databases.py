@@ -52,7 +52,7 @@ def statement(query: Query, quote: str, columns: Sequence[str] = ("*",)) -> str:
     if query.watermark_column:
         column = _quoted(query.watermark_column, quote)
         if query.watermark is not None:
-            text += f" WHERE {column} > {_literal(query.watermark)}"
+            text += f" WHERE {column} {'>=' if query.inclusive else '>'} {_literal(query.watermark)}"
         text += f" ORDER BY {column}"
     return text
 
