@@ -3,7 +3,10 @@
     python benchmarks/inventory/replay_policies.py [--items 2000] [--data FOLDER] [--out benchmarks/inventory/results]
 
 `--data` is a folder with FreshRetailNet's `sales.parquet` (store_id, product_id, date, sale_amount, stockout_hours_6_22).
-That set has no stock levels, prices or terms: lead time, review, shelf life, price and costs here are assumptions, the same
+Played are the targets of the nightly code in the fast simulator, with a plain forecast; `shelfcast replay` plays whole nights -
+real forecasts, all rules, all limits - and its records lie beside these.
+
+FreshRetailNet has no stock levels, prices or terms: lead time, review, shelf life, price and costs here are assumptions, the same
 for every policy, and say so in the record. Days with a stock-out hour don't show their demand: they are estimated (largest
 of the sales and the item's mean of that weekday in stock), not learned from, and left out of the fill rate.
 """
@@ -143,6 +146,10 @@ def main() -> None:
         plot_frontier(frontiers, stem.with_suffix(".png"), title=f"Stock against fill rate, {name}")
 
 
+NOT_WHOLE = (
+    "These are the targets of the nightly code alone, in the fast simulator with a plain forecast. `shelfcast replay` plays whole "
+    "nights; its records are in `replay_nights_*`."
+)
 SERVICES = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98]
 
 
@@ -168,6 +175,8 @@ def report(record: dict[str, Any]) -> str:
         f"{task['days']} days, {task['warm_up_days']} of them warm-up, reviewed every {task['review_days']} days; critical ratio "
         f"{task['critical_ratio']:.3f}; censored days {task['censored_share']:.0%}; terms: {task['terms']}. "
         f"Forecast of the nightly code here: {task['forecast']}. {record['seconds']:.0f} s in all.",
+        "",
+        NOT_WHOLE,
         "",
         "| policy | " + " | ".join(SHOWN) + " |",
         "|---" * (len(SHOWN) + 1) + "|",

@@ -87,7 +87,7 @@ def parse_policy(text: str) -> NightPolicy:
     if name in POLICIES:  # min_max and cover by rule of thumb go first; policy=cover names the engine's own
         return NightPolicy(name, changes={"policy": name})
     raise BadParameter.unknown(
-        "policy", name, ["nightly", *BASELINES, *POLICIES],
+        "policy", name, {"nightly", *BASELINES, *POLICIES},
         "Days or service follow a colon (cover:3, normal:0.95); any rule may be set: target_cycle_service=0.98.",
     )  # fmt: skip
 
