@@ -33,11 +33,13 @@ def timed(name: str, *arguments: str) -> dict[str, object]:
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "shelfcast", *arguments])
     _, status, usage = os.wait4(process.pid, 0)
+    cpu = usage.ru_utime + usage.ru_stime
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"shelfcast {' '.join(arguments)} ended with {process.returncode}")
     scale = 1024 * 1024 if sys.platform == "darwin" else 1024
-    return {"step": name, "seconds": round(time.perf_counter() - started, 1), "peak_mb": round(usage.ru_maxrss / scale)}
+    seconds = round(time.perf_counter() - started, 1)
+    return {"step": name, "seconds": seconds, "cpu_seconds": round(cpu, 1), "peak_mb": round(usage.ru_maxrss / scale)}
 
 
 def sales_rows(lake: Path) -> int:
@@ -46,6 +48,15 @@ def sales_rows(lake: Path) -> int:
     from shelfcast.lake.as_of import current
 
     return current(open_platform(lake).tables, curated.SALES).select(pl.len()).collect().item()
+
+
+def run_records(lake: Path) -> list[dict[str, object]]:
+    """Seconds, memory and rows of each step of the cycle, as its run record has them."""
+    from shelfcast.bootstrap import open_platform
+
+    records = [record.body for record in open_platform(lake).records.query("runs")]
+    kept = ("step", "seconds", "peak_mb", "rows", "summary")
+    return [{name: one[name] for name in kept if name in one} for one in records if one["state"] == "done"]
 
 
 def main() -> None:
@@ -72,9 +83,8 @@ def main() -> None:
             parser.error("--data is needed for a public set")
         folder = options.data / options.what.replace("-", "_")
         steps.append(timed("ingest", "ingest", "--lake", str(lake), "--dataset", options.what, str(folder)))
-        if options.terms:
-            steps.append(timed("terms", "ingest", "--lake", str(lake), "--terms", options.terms))
-    steps.append(timed("cycle (trains)", "run", "--lake", str(lake), "--workers", options.workers))
+    terms = ["--terms", options.terms] if options.terms else []
+    steps.append(timed("cycle (trains)", "run", "--lake", str(lake), "--workers", options.workers, *terms))
     rows = sales_rows(lake)
     seconds = sum(float(str(one["seconds"])) for one in steps if one["step"] != "simulate")
     result = {
@@ -87,6 +97,7 @@ def main() -> None:
         "peak_mb": max(int(str(one["peak_mb"])) for one in steps if one["step"] != "simulate"),
         "children_peak_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
         "steps": steps,
+        "runs": run_records(lake),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"cycle_{options.what.replace('-', '_')}.json").write_text(json.dumps(result, indent=2) + "\n")

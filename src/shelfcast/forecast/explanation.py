@@ -22,6 +22,7 @@ from shelfcast.features.matrix import EFFECT, OWN_EFFECT, Context
 from shelfcast.features.panel import Panel
 from shelfcast.features.recipe import LOG, RATIO
 from shelfcast.forecast.models.boosted import RATIO_RANGE, Model, View
+from shelfcast.forecast.models.tree_shap import TreeShap
 
 MICRO = 1_000_000
 BASE = "base"
@@ -122,7 +123,11 @@ def _parts(model: Model, view: View, threads: int) -> NDArray[np.float64]:
         out[:, at["other"]] += clipped - base
         out /= logarithmic_mean(clipped, np.ones(len(clipped)))[:, None]
     if model.booster is not None:
-        shap = np.asarray(model.booster.predict(view.matrix, pred_contrib=True, num_threads=threads))
+        tables = TreeShap.of(model.booster)
+        if tables is None:
+            shap = np.asarray(model.booster.predict(view.matrix, pred_contrib=True, num_threads=threads))
+        else:
+            shap = tables.contributions(view.matrix)
         for i, driver in enumerate(model.names.drivers):
             out[:, at.get(driver, at["other"])] += shap[:, i]
         out[:, at["level"]] += shap[:, -1]

@@ -43,6 +43,8 @@ def parameters(objective: str, rows: int, seed: int, threads: int) -> dict[str, 
     }
     if objective == "tweedie":
         settings["tweedie_variance_power"] = 1.2
+        # as accurate (simulated shop: WAPE 0.399, without a limit 0.403), and explained 20 times faster (tree_shap)
+        settings["max_depth"] = 8
     return settings
 
 
