@@ -54,9 +54,13 @@ def run_records(lake: Path) -> list[dict[str, object]]:
     """Seconds, memory and rows of each step of the cycle, as its run record has them."""
     from shelfcast.bootstrap import open_platform
 
-    records = [record.body for record in open_platform(lake).records.query("runs")]
-    kept = ("step", "seconds", "peak_mb", "rows", "summary")
-    return [{name: one[name] for name in kept if name in one} for one in records if one["state"] == "done"]
+    records = sorted((one.body for one in open_platform(lake).records.query("runs")), key=lambda one: one["started_at"])
+    kept = ("step", "seconds", "peak_mb", "rows")
+    return [
+        {name: one[name] for name in kept} | {"accuracy": one["summary"].get("scores", {})}
+        for one in records
+        if one["state"] == "done"
+    ]
 
 
 def main() -> None:
