@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,16 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def _borders() -> dict[str, Callable[[], str]]:
+    from shelfcast.pipeline.describe_borders import pages, schemas
+
+    written = {name: NOTE + "\n" + text for name, text in pages().items()} | schemas()
+    return {f"borders/{name}": partial(str, text) for name, text in written.items()}
+
+
+PAGES |= _borders()
+
+
 def stale_pages() -> list[str]:
     """Pages whose text is not what the code says."""
     return [
@@ -291,6 +302,7 @@ def main() -> int:
         return 1 if stale else 0
     FOLDER.mkdir(exist_ok=True)
     for name, page in PAGES.items():
+        (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
         (FOLDER / name).write_text(page(), "utf-8")
         print(f"docs/reference/{name}")
     return 0

@@ -142,7 +142,7 @@ def test_a_file_arrives_whole_under_its_name_with_its_checksum_beside(server):
     assert (server.folder / "orders-1.csv").read_bytes() == DATA
     digest = hashlib.sha256(DATA).hexdigest()
     assert (server.folder / "orders-1.csv.sha256").read_text() == f"{digest}  orders-1.csv\n"
-    assert (done.sha256, done.bytes, done.resumed_from, done.already_there) == (digest, len(DATA), 0, False)
+    assert (done.sha256, done.size, done.resumed_from, done.already_there) == (digest, len(DATA), 0, False)
     assert names(server) == ["orders-1.csv", "orders-1.csv.sha256"]
 
 

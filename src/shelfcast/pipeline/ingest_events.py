@@ -24,7 +24,7 @@ from shelfcast.domain.tables.curated import LOCATIONS, POS_EVENTS
 from shelfcast.lake.merge import merge
 from shelfcast.pipeline.load_dimensions import business_dates
 from shelfcast.pipeline.receive_events import bury, event_log
-from shelfcast.pipeline.sum_events import days_of, sum_days
+from shelfcast.pipeline.sum_events import DailySales, days_of, sum_days
 from shelfcast.ports.event_log import EventLog
 from shelfcast.ports.platform import Platform
 from shelfcast.quality.rules import check_rows
@@ -33,6 +33,9 @@ from shelfcast.sources.pos_events import DeadLetter, read_lines
 CHUNK_EVENTS = 1_000_000
 """Events merged at a time."""
 KIND = "event_runs"
+SUMMED = "event_loads_summed"
+PREFIX = "events-"
+"""Begins the `load_id` of events that came through the log."""
 TASK = "till events"
 CAME = ("event_id", "occurred_at", "item_id", "location_id", "units", "unit_price", "event_kind", "receipt_id", "refers_to", "known_at")  # fmt: skip
 
@@ -85,11 +88,40 @@ def ingest_events(platform: Platform, *, frequency: str = "D", everything: bool 
         total += _take(platform, log, part, frequency)
         log.mark_taken(part.names, platform.clock.now())
         platform.progress.advance(TASK, len(part.names))
-    if names:
+    total += _from_files(platform, frequency)
+    if total != EventReport():
         now = platform.clock.now()
         platform.records.put(KIND, f"{now:%Y%m%dT%H%M%S%f}", {"at": now.isoformat(), **total.as_record()})
     platform.progress.done(TASK, f"{total.events:,} events, {total.days:,} days added up")
     return total
+
+
+def _from_files(platform: Platform, frequency: str) -> EventReport:
+    """Add up till lines that came by file or database: loads (by their id and number of lines) not added up yet."""
+    if not platform.tables.state(POS_EVENTS).rows:
+        return EventReport()
+    stored = platform.tables.scan(POS_EVENTS)
+    loads = stored.filter(~pl.col("load_id").fill_null("").str.starts_with(PREFIX)).group_by("load_id").len().collect()
+    done = {(one.record_id, one.body["lines"]) for one in platform.records.query(SUMMED)}
+    total = EventReport()
+    for load_id, lines in sorted(loads.iter_rows(), key=str):
+        if (record_id := load_id or "unnamed", lines) in done:
+            continue
+        rows = stored.filter(pl.col("load_id").eq_missing(pl.lit(load_id)))
+        events = rows.select("event_id", "location_id", "business_date", "refers_to", "known_at").collect()
+        newest = events["known_at"].max()
+        assert isinstance(newest, datetime)
+        sales = sum_days(platform, days_of(platform, events), known_at=newest, frequency=frequency)
+        platform.records.put(SUMMED, record_id, {"lines": lines, "at": platform.clock.now().isoformat()})
+        total += _of_sales(sales)
+    return total
+
+
+def _of_sales(sales: DailySales, **more: int) -> EventReport:
+    return EventReport(
+        days=sales.days, sales_inserted=sales.inserted, sales_corrected=sales.corrected, from_files=sales.from_files,
+        differing=sales.differing, waiting=sales.waiting, **more,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,7 +163,7 @@ def _take(platform: Platform, log: EventLog, part: _Chunk, frequency: str) -> Ev
         return EventReport(batches=len(part.names), damaged=len(part.damaged))
     came = pl.concat(part.frames).sort("received_at", maintain_order=True)
     came = came.with_columns(pl.int_range(1, came.height + 1, dtype=pl.Int64).alias("source_line"))
-    load_id = "events-" + hashlib.sha256("\n".join(part.names).encode()).hexdigest()[:16]
+    load_id = PREFIX + hashlib.sha256("\n".join(part.names).encode()).hexdigest()[:16]
     good, dead = _usable(platform, came, load_id, now)
     for sender, letters in dead.items():
         bury(log, letters, sender, now)
@@ -221,9 +253,5 @@ def _merged(platform: Platform, good: pl.DataFrame, load_id: str, frequency: str
     done = merge(platform.tables, POS_EVENTS, once, received_at=received_at, notes={"load_id": load_id})
     days = days_of(platform, once)
     sales = sum_days(platform, days, known_at=known_at, frequency=frequency)
-    return EventReport(
-        inserted=done.inserted, corrected=done.corrected,
-        unchanged=done.unchanged + done.outdated + done.repeated + rows.height - once.height,
-        days=sales.days, sales_inserted=sales.inserted, sales_corrected=sales.corrected,
-        from_files=sales.from_files, differing=sales.differing, waiting=sales.waiting,
-    )  # fmt: skip
+    again = done.unchanged + done.outdated + done.repeated + rows.height - once.height
+    return _of_sales(sales, inserted=done.inserted, corrected=done.corrected, unchanged=again)

@@ -150,7 +150,7 @@ def _finish(
         return Delivery(name, OPEN, batch["lines"], batch["value"], error=str(error))
     body |= {
         "state": DELIVERED, "delivered_at": platform.clock.now().isoformat(), "file": name, "lines": batch["lines"],
-        "value": batch["value"], "where": receipt.where, "sha256": receipt.sha256, "bytes": receipt.bytes, "error": "",
+        "value": batch["value"], "where": receipt.where, "sha256": receipt.sha256, "bytes": receipt.size, "error": "",
     }  # fmt: skip
     platform.records.put(DELIVERIES, record.record_id, body)
     answered = _answer(platform, channel, name, receipt)

@@ -12,7 +12,7 @@ class Receipt:
 
     where: str
     sha256: str
-    bytes: int
+    size: int
     resumed_from: int = 0
     already_there: bool = False
     answer: bytes = b""

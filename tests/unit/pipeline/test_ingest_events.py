@@ -20,6 +20,7 @@ from shelfcast.domain.tables.curated import LOCATIONS, POS_EVENTS, SALES
 from shelfcast.lake.as_of import as_of, current, end_of
 from shelfcast.lake.merge import merge
 from shelfcast.pipeline.ingest_events import EventReport, ingest_events
+from shelfcast.pipeline.ingest_files import ingest_files
 from shelfcast.pipeline.receive_events import (
     EventIntake,
     Overloaded,
@@ -194,6 +195,21 @@ def test_a_weekly_lake_gets_weeks(platform):
     send(platform, event(3, 1, occurred_at="2026-03-05T10:00:00Z"))
     ingest_events(platform, frequency="W")
     assert sales(platform) == [("A", "S", date(2026, 3, 2), 6.0)]
+
+
+def test_till_lines_that_came_by_file_are_added_up_once(platform, tmp_path):
+    file = tmp_path / "pos_events.csv"
+    line = "1,2026-03-02T10:00:00Z,A,S,3,sale\n2,2026-03-02T11:00:00Z,B,S,1,sale\n"
+    file.write_text("event_id,occurred_at,item_id,location_id,units,event_kind\n" + line)
+    file_says(platform, 5.0, "B")
+    ingest_files(platform, [file])
+    report = ingest_events(platform)
+    assert (report.sales_inserted, report.from_files, report.differing) == (1, 1, 1)
+    assert sales(platform) == [("A", "S", date(2026, 3, 2), 3.0), ("B", "S", date(2026, 3, 2), 5.0)]
+    assert ingest_events(platform) == EventReport()
+    assert (
+        as_of(platform.tables, SALES, end_of(date(2026, 3, 2))).filter(pl.col("item_id") == "A").collect().height == 1
+    )
 
 
 # Poison

@@ -9,7 +9,7 @@ import typer
 
 SUBJECTS: tuple[str, ...] = (
     "lake", "ingest", "cdc", "events", "connect", "simulate", "cycle", "forecasts", "backtest", "orders", "replay", "erp", "serve",
-    "jobs", "demo",
+    "jobs", "doctor", "demo",
 )  # fmt: skip
 """In the order `--help` shows them."""
 

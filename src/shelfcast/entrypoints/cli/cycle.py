@@ -47,6 +47,7 @@ def run(
     from shelfcast.entrypoints.cli import summary
     from shelfcast.entrypoints.cli.progress import Bars
     from shelfcast.pipeline.assumed_terms import read_terms
+    from shelfcast.pipeline.ingest_events import ingest_events
     from shelfcast.pipeline.run_cycle import last_sales_date, run_cycle
     from shelfcast.pipeline.steps import CYCLE, Parameters
 
@@ -55,6 +56,8 @@ def run(
             raise BadParameter.unknown("step", name, CYCLE)
     with Bars() as bars:
         settings, platform = open_lake(lake, bars, horizon=horizon, workers=workers)
+        if not step:
+            ingest_events(platform, frequency=settings.frequency)
         parameters = Parameters(
             cutoff=cutoff.date() if cutoff else last_sales_date(platform),
             frequency=settings.frequency,
