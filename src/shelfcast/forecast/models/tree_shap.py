@@ -241,14 +241,14 @@ def _passes(value: float, threshold: float, decision: int, begin: int, end: int,
             return False
         number = np.int64(value)
         word = number >> 5
-        return word < end - begin and (words[begin + word] >> (number & 31)) & 1 == 1
+        return bool(word < end - begin and (words[begin + word] >> (number & 31)) & 1 == 1)
     missing = decision >> 2 & 3
     absent = np.isnan(value)
     if absent and missing != 2:
         value = 0.0
     if (missing == ZERO_MISSING and abs(value) <= ZERO) or (missing == 2 and absent):
-        return decision & DEFAULT_LEFT != 0
-    return value <= threshold
+        return bool(decision & DEFAULT_LEFT != 0)
+    return bool(value <= threshold)
 
 
 @njit(cache=True, nogil=True)
