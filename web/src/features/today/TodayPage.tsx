@@ -21,7 +21,7 @@ import { AlertRow } from "./AlertRow";
 type Tile = Schemas["Tile"];
 
 const TILES: Record<Tile["name"], string> = {
-  forecast_units: "Units expected in 7 days",
+  forecast_units: "Units, next 7 days",
   orders_value: "Orders proposed",
   orders_to_approve: "Lines to decide on",
   stockout_risks: "Will run out",
