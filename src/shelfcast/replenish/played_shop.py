@@ -7,7 +7,7 @@ the close. start + received = sold + waste + shipped + end on every item-day (`s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,9 +120,10 @@ class PlayedShop:
     def place(self, day: int, orders: Orders, at_source: Integers) -> None:
         """Orders of the night after `day`. What a location of ours sends on leaves it tonight (`at_source`: its row, -1
         for outside sources)."""
+        orders = replace(orders, good=self._sent(orders, at_source))
         inside = at_source >= 0
-        sent = np.bincount(at_source[inside], orders.ordered[inside], len(self.owed)).astype(np.float64)
-        self._take(np.minimum(sent, self.on_hand))
+        sent = np.bincount(at_source[inside], orders.good[inside], len(self.owed)).astype(np.float64)
+        self._take(sent)
         self.orders = self.orders.join(orders)
         ordered = np.bincount(orders.row, orders.ordered, len(self.owed)).astype(np.float64)
         lines = np.bincount(orders.row, minlength=len(self.owed)).astype(np.float64)
@@ -131,6 +132,16 @@ class PlayedShop:
             self._add({"ordered": ordered, "orders": lines, "order_squares": ordered**2, "undelivered": missing})
         if self.ledger is not None:
             self.ledger[-1] |= {"ordered": ordered, "shipped": sent}
+
+    def _sent(self, orders: Orders, at_source: Integers) -> Floats:
+        """Units that will arrive of each order; one of our own locations sends no more than it has, first come first served."""
+        good = orders.good.copy()
+        on_hand = self.on_hand
+        for source in np.unique(at_source[at_source >= 0]):
+            mine = np.flatnonzero(at_source == source)
+            before = np.cumsum(good[mine]) - good[mine]
+            good[mine] = np.clip(on_hand[source] - before, 0.0, good[mine])
+        return good
 
     def chance(self, rows: Integers, delivery_day: Integers) -> None:
         """These item-locations could order tonight, for that day: a delivery cycle begins there, whatever was ordered."""

@@ -115,3 +115,14 @@ def test_days_that_are_not_counted_stay_out_of_the_fill_rate_only() -> None:
     totals = on.result().totals
     assert totals["demand"][0] == 5 and totals["unmet"][0] == 2
     assert totals["counted_demand"][0] == 0 and totals["counted_unmet"][0] == 0
+
+
+def test_a_centre_sends_no_more_than_it_has() -> None:
+    terms = ShelfTerms(np.zeros(3, np.int64), np.ones(3), np.zeros(3, np.bool_), np.ones(3))
+    on = PlayedShop(terms, np.array([10.0, 0.0, 0.0]), 0)
+    everything = np.ones(3, np.bool_)
+    on.live(0, np.zeros(3), everything)
+    rows, units, tomorrow = np.array([1, 2]), np.array([7.0, 7.0]), np.array([1, 1])
+    on.place(0, Orders(rows, units, units, tomorrow, tomorrow, tomorrow - 1, tomorrow - 1), np.array([0, 0]))
+    on.live(1, np.zeros(3), everything)
+    assert on.on_hand.tolist() == [0.0, 7.0, 3.0]
