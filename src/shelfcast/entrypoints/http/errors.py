@@ -60,6 +60,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:  # the framework's word for a body it can't take apart
+            return problem(422, "Bad input", f"{error.detail}. Send JSON in UTF-8, as the OpenAPI file describes it.")
         return problem(error.status_code, TITLES.get(error.status_code, "Refused"), str(error.detail))
 
 
