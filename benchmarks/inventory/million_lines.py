@@ -213,7 +213,7 @@ def main() -> None:
 
 
 def beside_stockpyl(folder: Path, peer: Path) -> dict[str, Any]:
-    """stockpyl's seconds for the level of a sample of the lines, and ours for the same calls; answers compared."""
+    """stockpyl's processor seconds for the level of a sample of the lines, and ours for the same calls; answers compared."""
     lines = (
         pl.scan_parquet(folder / "order_lines.parquet")
         .filter((pl.col("window_mean") > 0.0) & (pl.col("critical_ratio") > 0.5))
@@ -235,12 +235,12 @@ def beside_stockpyl(folder: Path, peer: Path) -> dict[str, Any]:
         done = subprocess.run([peer, script], input=json.dumps(cases), capture_output=True, text=True, check=True)
         answered = json.loads(done.stdout)
         theirs = np.array([float(one["answer"][0]) for one in answered["answers"]])
-        seconds = sum(float(one["seconds"]) for one in answered["answers"])
+        seconds = sum(float(one["cpu_seconds"]) for one in answered["answers"])
 
         own_level(family, stockout, mean, variance)
-        began = time.perf_counter()
+        began = time.process_time()
         level = own_level(family, stockout, mean, variance)
-        own = time.perf_counter() - began
+        own = time.process_time() - began
         found[family] = {
             "equal": int(np.isclose(level, theirs, rtol=1e-6).sum()), "stockpyl_seconds_per_item": seconds / PEER_SAMPLE,
             "stockpyl_seconds_for_a_million": seconds / PEER_SAMPLE * 1e6, "shelfcast_seconds_per_item": own / PEER_SAMPLE,

@@ -1,6 +1,6 @@
 """Answers and seconds of stockpyl for cases read from standard input; runs in stockpyl's own environment (NumPy below 2).
 
-Input: a JSON list of {"family", "inputs"}. Output: a JSON object {"versions", "answers": [{"answer", "seconds"}]}.
+Input: a JSON list of {"family", "inputs"}. Output: a JSON object {"versions", "answers": [{"answer", "seconds", "cpu_seconds"}]}.
 """
 
 from __future__ import annotations
@@ -129,12 +129,13 @@ def plain(value):
 def main() -> None:
     out = []
     for case in json.load(sys.stdin):
-        began = time.perf_counter()
+        began, processor = time.perf_counter(), time.process_time()
         try:
             values = [plain(value) for value in CALLS[case["family"]](case["inputs"])]
         except Exception as error:
             values = f"{type(error).__name__}: {error}"
-        out.append({"answer": values, "seconds": time.perf_counter() - began})
+        seconds, cpu = time.perf_counter() - began, time.process_time() - processor
+        out.append({"answer": values, "seconds": seconds, "cpu_seconds": cpu})
     from importlib.metadata import version
 
     versions = {"stockpyl": version("stockpyl"), "numpy": np.__version__, "scipy": scipy.__version__}
