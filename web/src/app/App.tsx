@@ -9,6 +9,7 @@ import { NotFoundPage } from "../components/NotFoundPage";
 import { Notices } from "../components/notices";
 import { PageBoundary } from "../components/PageBoundary";
 import { Config } from "./config";
+import { PoolSignInPage } from "./PoolSignInPage";
 import { RequireSignIn } from "./RequireSignIn";
 import { Shell } from "./Shell";
 import { SignInPage } from "./SignInPage";
@@ -48,7 +49,12 @@ export function App({ config }: { config: WebConfig }) {
           <Notices>
             <BrowserRouter>
               <Routes>
-                <Route path="/sign-in" element={<SignInPage config={config} />} />
+                <Route
+                  path="/sign-in"
+                  element={
+                    config.sign_in === "cognito" ? <PoolSignInPage config={config} /> : <SignInPage config={config} />
+                  }
+                />
                 <Route path="/welcome" element={<SignInPage config={config} />} />
                 <Route path="*" element={<SignedIn />} />
               </Routes>

@@ -5,12 +5,12 @@ import SideNavigation from "@cloudscape-design/components/side-navigation";
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useLocation, useNavigate } from "react-router";
-import { api } from "../api/client";
-import { forget } from "../api/session";
 import { Mark } from "../components/Mark";
 import { useNotices } from "../components/notices";
 import { type Appearance, applyAppearance, useAppearance } from "./appearance";
+import { useConfig } from "./config";
 import { useMay, useMe } from "./me";
+import { signOut } from "./signOut";
 
 const LOOKS: { id: Appearance; text: string }[] = [
   { id: "light", text: "Light" },
@@ -85,15 +85,15 @@ function TopBar() {
   const me = useMe();
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const config = useConfig();
   const { appearance } = useAppearance();
   function act(id: string) {
     if (id === "sign-out") {
-      void api
-        .POST("/v1/auth/sign-out")
-        .catch(() => undefined)
-        .finally(forget);
-      queries.clear();
-      navigate("/sign-in");
+      void signOut(config).then((elsewhere) => {
+        queries.clear();
+        if (elsewhere) location.assign(elsewhere);
+        else navigate("/sign-in");
+      });
     } else applyAppearance(id as Appearance);
   }
   return (
