@@ -78,7 +78,7 @@ def freshretailnet(data: Path, every: int = 10) -> Prepared:
         rows.select("unique_id", "ds", y=pl.col("sale_amount").cast(pl.Float64)),
         "D",
         7,
-        2,
+        1,
         7,
         known.select("unique_id", "ds", "discount", "activity_flag", "holiday_flag", "precipitation", "temperature_c"),
         static,
@@ -90,7 +90,7 @@ def freshretailnet(data: Path, every: int = 10) -> Prepared:
     )
 
 
-def online_retail(data: Path, least_days: int = 30, every: int = 2) -> Prepared:
+def online_retail(data: Path, least_days: int = 30, every: int = 3) -> Prepared:
     """UK web retailer, net units of goods sold on 30 days or more; a day without a line is a day without sales."""
     lines = pl.read_parquet(data / "online_retail" / "transactions.parquet").with_columns(
         pl.col("item_id").cast(pl.String).str.to_uppercase().alias("unique_id"), pl.col("ts").dt.date().alias("ds")
@@ -105,14 +105,14 @@ def online_retail(data: Path, least_days: int = 30, every: int = 2) -> Prepared:
     chosen = chosen.gather_every(every)
     grid = _whole_grid(days.filter(pl.col("unique_id").is_in(chosen.implode())), lines["ds"].max())
     return Prepared(
-        grid, "D", 14, 3, 7, notes={"what": f"web shop, net units (returns are negative), every {every}th item"}
+        grid, "D", 14, 2, 7, notes={"what": f"web shop, net units (returns are negative), every {every}rd item"}
     )
 
 
 def pharmacy_pos(data: Path) -> Prepared:
     rows = pl.read_parquet(data / "pharmacy_pos" / "sales.parquet")
     history = rows.select(unique_id="atc_group", ds=pl.col("date").dt.date(), y="units").sort("unique_id", "ds")
-    return Prepared(history, "D", 28, 10, 7, notes={"what": "one pharmacy, 8 groups of drugs"})
+    return Prepared(history, "D", 28, 5, 7, notes={"what": "one pharmacy, 8 groups of drugs"})
 
 
 def bakery(data: Path) -> Prepared:
@@ -125,14 +125,14 @@ def bakery(data: Path) -> Prepared:
     )
     chosen = days.group_by("unique_id").len().filter(pl.col("len") >= 30)["unique_id"]
     grid = _whole_grid(days.filter(pl.col("unique_id").is_in(chosen.implode())), days["ds"].max())
-    return Prepared(grid, "D", 14, 4, 7, notes={"what": "bakery, five months"})
+    return Prepared(grid, "D", 14, 3, 7, notes={"what": "bakery, five months"})
 
 
 def carparts(data: Path) -> Prepared:
     rows = pl.read_parquet(data / "carparts" / "sales.parquet")
     history = rows.select(unique_id="item_id", ds=pl.col("month").dt.date(), y=pl.col("units").cast(pl.Float64))
     history = history.filter(pl.col("y").is_not_null()).sort("unique_id", "ds")
-    return Prepared(history, "M", 6, 3, 12, notes={"what": "spare parts, 71 % zeros"})
+    return Prepared(history, "M", 6, 2, 12, notes={"what": "spare parts, 71 % zeros"})
 
 
 def aus_retail(data: Path) -> Prepared:
@@ -140,7 +140,7 @@ def aus_retail(data: Path) -> Prepared:
     history = rows.select(unique_id="abs_series_id", ds=pl.col("month").dt.date(), y="turnover_aud_million")
     static = rows.select("state", "industry", unique_id="abs_series_id").unique().sort("unique_id")
     return Prepared(
-        history.sort("unique_id", "ds"), "M", 12, 4, 12, static=static, notes={"what": "turnover by state and industry"}
+        history.sort("unique_id", "ds"), "M", 12, 2, 12, static=static, notes={"what": "turnover by state and industry"}
     )
 
 
@@ -182,7 +182,7 @@ def simulated(shop: Path) -> Prepared:
         days.select("unique_id", "ds", y=pl.col("sold").cast(pl.Float64)),
         "D",
         28,
-        2,
+        1,
         7,
         known.select("unique_id", "ds", "price", "open", "event"),
         static.drop("item_id").sort("unique_id"),
@@ -206,8 +206,8 @@ def _whole_grid(days: pl.DataFrame, last: object) -> pl.DataFrame:
 
 
 SETS: dict[str, Callable[[Path], Prepared]] = {
-    "rossmann_1D": lambda data: _rossmann(data, "1D", 2),
-    "rossmann_1W": lambda data: _rossmann(data, "1W", 8),
+    "rossmann_1D": lambda data: _rossmann(data, "1D", 1),
+    "rossmann_1W": lambda data: _rossmann(data, "1W", 3),
     "freshretailnet": freshretailnet,
     "online_retail": online_retail,
     "pharmacy_pos": pharmacy_pos,

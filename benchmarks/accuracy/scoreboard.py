@@ -327,6 +327,38 @@ def peer_names(given: argparse.Namespace, made: datasets.Prepared, zero_share: f
     return chosen
 
 
+def page(document: dict[str, Any]) -> str:
+    """The scores as tables."""
+    lines = [
+        "# Scoreboard",
+        "",
+        "Made by `benchmarks/accuracy/scoreboard.py`; the numbers with all details are in `scoreboard.json`. Lower is better. 'in 80' and",
+        "'in 95': share of cells whose randomised PIT lies in the central 80 and 95 %. 'ours against it': SQL of our ensemble over the",
+        "row's, minus 1, with the 95 % interval of the paired bootstrap; below zero ours is better.",
+    ]
+    for name, one in document["sets"].items():
+        measured = one["measured"]
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            f"{one['what']}. {one['series']} series, frequency {one['frequency']}, horizon {one['horizon']}, {one['windows']} windows, "
+            f"{one['cells']} cells, season {one['season']}, {100 * one['zero_share']:.0f} % zeros. Measured {measured['at']}, {measured['machine']}.",
+            "",
+            "| model | SQL | WAPE | MASE | bias | in 80 | in 95 | seconds | ours against it |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        for model, row in sorted(one["models"].items(), key=lambda item: item[1]["sql"] or 9e9):
+            pit, pair = row["pit"]["all"], row.get("ours_against_it", {}).get("sql")
+            shown = "" if not pair else f"{100 * pair[0]:+.1f} % ({100 * pair[1]:+.1f} .. {100 * pair[2]:+.1f})"
+            lines.append(
+                f"| {model} | {row['sql']} | {row['wape']} | {row['mase']} | {row['bias']} | {pit['80']} | {pit['95']} | {row['seconds']} | {shown} |"
+            )
+        for model, why in one["failed"].items():
+            lines.append(f"\n{model} gave no forecast: {why}")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -356,6 +388,7 @@ def main() -> None:
         }  # fmt: skip
         document["sets"][name] = result
         given.out.write_text(json.dumps(document, indent=1) + "\n")
+        given.out.with_suffix(".md").write_text(page(document))
         for one, row in sorted(result["models"].items(), key=lambda item: item[1]["sql"] or 9e9):
             pit = row["pit"]["all"]
             print(

@@ -107,8 +107,13 @@ def fit_local(frame: Frame, cutoffs: NDArray[np.int64], pooled: NDArray[np.float
     return Local(loc, scale, beta)
 
 
-def build_context(frames: Callable[[], Iterable[Frame]], cutoffs: NDArray[np.int64]) -> Context:
-    """Go twice over the partitions of a panel and add up what needs all series. `frames` gives them anew each time."""
+def build_context(
+    frames: Callable[[], Iterable[Frame]], cutoffs: NDArray[np.int64], kept: list[Local] | None = None
+) -> Context:
+    """Go twice over the partitions of a panel and add up what needs all series. `frames` gives them anew each time.
+
+    The local regressions of the partitions are made on the way; whoever wants them gives a list to keep them in.
+    """
     sums: NDArray[np.float64] | None = None
     frequency = "D"
     for frame in frames():
@@ -125,6 +130,8 @@ def build_context(frames: Callable[[], Iterable[Frame]], cutoffs: NDArray[np.int
     number: NDArray[np.float64] | None = None
     for frame in frames():
         local = fit_local(frame, cutoffs, pooled)
+        if kept is not None:
+            kept.append(local)
         part_total, part_number = history.group_residuals(
             frame.value, frame.first, frame.last, local.loc, local.scale, cutoffs, local.beta,
             frame.group, frame.group_count, depth_of(frame.recipe.frequency), *_linear_arguments(frame),

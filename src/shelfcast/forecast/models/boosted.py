@@ -97,16 +97,17 @@ class Model:
                 "the feature list of this program isn't the one the model was trained with "
                 f"({len(names_of(frame).features)} features now, {len(self.names.features)} then); train a new model."
             )
+        kept: list[Local] = []
         if context is None:
-            context = build_context(lambda: (frame,), ends_of(frame.last))
-        local = self.local(frame, context)
+            context = build_context(lambda: (frame,), ends_of(frame.last), kept)
+        local = self.local(frame, context, kept[0] if kept else None)
         number = np.searchsorted(context.cutoffs, frame.last).clip(0, len(context.cutoffs) - 1)
         rows = all_steps(np.arange(panel.series_count), number, horizon)
         return View(frame, context, local, rows, build_matrix(frame, context, local, rows), horizon)
 
-    def local(self, frame: Frame, context: Context) -> Local:
+    def local(self, frame: Frame, context: Context, made: Local | None = None) -> Local:
         """Local regressions; a series without history gets the level of new ones."""
-        local = fit_local(frame, context.cutoffs, context.pooled)
+        local = made or fit_local(frame, context.cutoffs, context.pooled)
         empty = frame.first > frame.last
         if self.recipe.mode == RATIO:
             local.scale[empty] = self.new_level

@@ -23,7 +23,6 @@ from shelfcast.features.matrix import (
     build_context,
     build_matrix,
     effect_last_year,
-    fit_local,
     movement_between,
     names_of,
     rows_of,
@@ -195,8 +194,9 @@ def fit_model(
         return _untrained(recipe, names, new_level, frame, started), None
     held_blocks = min(held_blocks, max(1, (length // 3) // horizon))
     cutoffs = training_cutoffs(frame, horizon, held_blocks)
-    context = build_context(lambda: (frame,), cutoffs)
-    local = fit_local(frame, cutoffs, context.pooled)
+    kept_local: list[Local] = []
+    context = build_context(lambda: (frame,), cutoffs, kept_local)
+    local = kept_local[0]
     rows, _ = sample_rows(frame, cutoffs, horizon, budget, rng)
     lesson = _lesson(frame, local, rows, cutoffs, context, horizon, held_blocks, rng)
     if lesson.target.size < 2:
