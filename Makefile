@@ -19,11 +19,12 @@ export UV_COMPILE_BYTECODE := 1
 
 ##@ Use
 .PHONY: demo
-demo: $(VENV)/.app web  ## set everything up, make a shop, run the whole cycle, open the app (SERVE=0: stop before serving)
+demo: $(VENV)/.app  ## set everything up, make a shop, run the whole cycle, open the app (SERVE=0: stop before serving)
+	@$(MAKE) --no-print-directory -j2 web $(VENV)/.kernels
 	@$(BIN)/shelfcast demo $(DEMO_DIR) --stores $(STORES) --items $(ITEMS) --days $(DAYS) --seed $(SEED) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
 .PHONY: setup
-setup: $(VENV)/.app  ## install Shelfcast into .venv, nothing else
+setup: $(VENV)/.app $(VENV)/.kernels  ## install Shelfcast into .venv, nothing else
 
 .PHONY: web
 web: $(VENV)/.app  ## build the web app; without it the server offers the API only
@@ -31,7 +32,7 @@ web: $(VENV)/.app  ## build the web app; without it the server offers the API on
 
 ##@ Develop
 .PHONY: test
-test: $(VENV)/.dev $(VENV)/.web  ## run every test
+test: $(VENV)/.dev $(VENV)/.web $(VENV)/.kernels  ## run every test
 	@$(NODE_PATH) npm --prefix web test --silent
 	@$(BIN)/pytest -n $(shell nproc 2>/dev/null || echo 2) --dist loadgroup
 
@@ -82,6 +83,13 @@ $(VENV)/.app: $(VENV)/bin/uv requirements/app.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/app.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@$(BIN)/python tools/openmp.py
+	@touch $@
+
+# Numba compiles each kernel on its first call and keeps it; a tiny shop through the whole cycle calls nearly all of them.
+$(VENV)/.kernels: $(VENV)/.app
+	@echo "Compiling the kernels, once (one to two minutes) ..."
+	@folder=$$(mktemp -d) && $(BIN)/shelfcast demo "$$folder/lake" --stores 2 --items 12 --days 430 --no-serve >"$$folder/log" 2>&1 \
+		|| tail -n 5 "$$folder/log"; rm -rf "$$folder"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.app requirements/dev.txt
