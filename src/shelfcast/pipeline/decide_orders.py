@@ -129,7 +129,7 @@ def check_quantity(line: Mapping[str, Any], qty: float, terms: Mapping[str, Any]
             amount = 0.0 if count == int(qty // lot) else -(-moq // lot) * lot
         if most is not None and amount > float(most) + TINY:
             amount = float(most) // lot * lot
-        near.add(max(round(amount, 6), 0.0))
+        near.add(round(amount, 6) if amount >= moq - TINY else 0.0)
     return problems, sorted(near)
 
 
