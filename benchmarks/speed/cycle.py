@@ -59,7 +59,7 @@ def run_records(lake: Path) -> list[dict[str, object]]:
     return [
         {name: one[name] for name in kept} | {"accuracy": one["summary"].get("scores", {})}
         for one in records
-        if one["state"] == "done"
+        if one["state"] == "done" and "summary" in one
     ]
 
 
