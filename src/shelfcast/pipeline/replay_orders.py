@@ -166,6 +166,7 @@ def _uses(one: Played) -> dict[str, Any]:
         "capacity_use": mean(uses.capacity.get("capacity", [])),
         "budget_use": mean(uses.capacity.get("budget", [])),
         "fair_share_gap_days": mean(uses.share_gap),
+        "group_service": 1.0 - uses.group_unmet / uses.group_demand if uses.group_demand else None,
         "promised_service": sum(value for value, _ in uses.promised) / promised if nightly and promised else None,
         "changed_by_a_day": uses.changed / uses.compared if uses.compared else None,
     }

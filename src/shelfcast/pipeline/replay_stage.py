@@ -137,7 +137,7 @@ def prepare(platform: Platform, request: Request, folder: Path) -> Prepared:
     centres = centre_rows(terms.keys, tables.sourcing)
     stage = Stage(
         terms.keys, nights, laid.demand, laid.counted, late, terms.yield_share, terms.shelf, stock, lots,
-        terms.min_remaining_life_days, centres, warm_up,
+        terms.min_remaining_life_days, centres, warm_up, terms.groups,
     )  # fmt: skip
     facts = _facts(request, forecaster, terms, laid, recorded, late, lots, centres, warm_up)
     facts["without_source"] = left_out.height
@@ -335,9 +335,7 @@ def _notes(facts: Mapping[str, Any], tables: PastTables, request: Request) -> li
             "arithmetic, not the retailer's money."
         )
     if facts["without_source"]:
-        notes.append(
-            f"{facts['without_source']:,} item-locations that sold have no source; they are left out."
-        )
+        notes.append(f"{facts['without_source']:,} item-locations that sold have no source; they are left out.")
     if facts["without_money"]:
         notes.append(
             f"Cost or price of {facts['without_money']:,} item-locations isn't known: they count in units, not in money."

@@ -64,6 +64,8 @@ class Stage:
     centres: Flags
     """Item-locations that supply others of ours."""
     warm_up_days: int
+    groups: NDArray[np.int64] | None = None
+    """Number of each item-location's substitute group at its location, -1 without one; None: there are none."""
 
     @property
     def first_day(self) -> date:
@@ -85,6 +87,9 @@ class Uses:
     compared: int = 0
     promised: list[tuple[float, float]] = field(default_factory=list)
     """(sum of promised cycle service, lines) of the nights."""
+    group_demand: float = 0.0
+    group_unmet: float = 0.0
+    """Units of substitute groups wanted, and those nothing in the group could have met."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ def play(stage: Stage, policy: NightPolicy, *, keep_ledger: bool = False, stabil
     for day, night in enumerate(stage.nights):
         arrived = shop.live(day, stage.demand[:, day], stage.counted[:, day])
         received.append(_receipts(frame, arrived, names, stage.first_day, day))
+        unmet, left = shop.unmet, shop.on_hand
         picture = _picture(night, stage, shop, frame, names, received, day)
         rules = rules_of(policy, night.inputs.rules, night.cutoff, frame, night.known, ~stage.centres)
         proposal = propose_orders(replace(picture, rules=rules), night.cutoff, EngineSettings(needs_forecast=False))
@@ -117,6 +123,7 @@ def play(stage: Stage, policy: NightPolicy, *, keep_ledger: bool = False, stabil
         shop.chance(*boundary)
         if day >= stage.warm_up_days:
             _count(uses, proposal, picture)
+            _count_groups(uses, stage.groups, stage.demand[:, day], unmet, left)
             if stability and before is not None and (day - stage.warm_up_days) % STABILITY_EVERY == 0:
                 older = replace(picture, stock=before.stock, stock_lots=before.stock_lots, rules=rules)
                 other = propose_orders(older, night.cutoff, EngineSettings(needs_forecast=False))
@@ -238,6 +245,16 @@ def _count(uses: Uses, proposal: Proposal, inputs: Inputs) -> None:
     promise = lines.filter(pl.col("target_type").is_in(["cycle_service", "class", "economic"]))["target_value"]
     if len(promise.drop_nulls()):
         uses.promised.append((float(promise.sum()), float(promise.len())))
+
+
+def _count_groups(uses: Uses, groups: NDArray[np.int64] | None, demand: Floats, unmet: Floats, left: Floats) -> None:
+    """Demand that finds its item sold out is met by what is left of the others of its group, where there is any."""
+    if groups is None or not (groups >= 0).any():
+        return
+    mine = groups >= 0
+    short = np.bincount(groups[mine], unmet[mine]) - np.bincount(groups[mine], left[mine])
+    uses.group_demand += float(demand[mine].sum())
+    uses.group_unmet += float(np.maximum(short, 0.0).sum())
 
 
 def _compare(uses: Uses, one: pl.DataFrame, other: pl.DataFrame) -> None:

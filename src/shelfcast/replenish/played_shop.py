@@ -73,7 +73,8 @@ class PlayedShop:
         self.ledger: list[dict[str, Floats]] | None = [] if keep_ledger else None
         self._boundary: dict[int, list[Integers]] = {}
         self._in_cycle, self._short = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-        self._shipped = np.zeros(count)
+        self.unmet = np.zeros(count)
+        """Units wanted and not there on the last day played."""
 
     @property
     def on_hand(self) -> Floats:
@@ -96,6 +97,7 @@ class PlayedShop:
         asked = self.owed + demand
         sold = np.minimum(asked, self.on_hand)
         unmet = np.minimum(demand, asked - sold)
+        self.unmet = unmet
         self._take(sold)
         self.owed = np.where(self.terms.waits, asked - sold, 0.0)
         self._short |= unmet > 0.0

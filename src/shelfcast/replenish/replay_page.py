@@ -13,7 +13,7 @@ from shelfcast.replenish.replay_kpis import KPIS, plot_frontier
 SHARES = frozenset(
     {
         "fill_rate", "cycle_service_level", "stockout_days", "empty_days", "waste_rate", "review_share", "capacity_use",
-        "budget_use", "promised_service", "changed_by_a_day",
+        "budget_use", "promised_service", "changed_by_a_day", "group_service",
     }
 )  # fmt: skip
 USES = {
@@ -24,6 +24,7 @@ USES = {
     "capacity_use": "share used of trucks and docks that were used at all",
     "budget_use": "share used of budgets",
     "fair_share_gap_days": "days between best and worst cover of stores when a centre was short",
+    "group_service": "share of the demand for items of a substitute group that something in the group could have met",
     "promised_service": "mean target of the lines, as the chance of no shortage in a cycle",
     "changed_by_a_day": "share of lines that change by more than 20 % when the stock picture is a day older",
 }

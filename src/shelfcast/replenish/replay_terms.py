@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfcast.replenish.inputs import EngineSettings, Inputs
-from shelfcast.replenish.keys import gather
+from shelfcast.replenish.keys import ALL, gather
 from shelfcast.replenish.order_lines import lines_of_run, position_columns, run_keys
 from shelfcast.replenish.perishables import expires as expires_soon
 from shelfcast.replenish.perishables import usable_life
@@ -46,6 +46,8 @@ class ReplayTerms:
     min_remaining_life_days: Floats
     source_id: pl.Series
     sourced: NDArray[np.bool_]
+    groups: NDArray[np.int64]
+    """Number of the substitute group at the location; -1 without one."""
     assumed: NDArray[np.bool_]
 
     @property
@@ -107,8 +109,34 @@ def terms_of(inputs: Inputs, cutoff: date) -> ReplayTerms:
         mine["min_remaining_life_days"],
         gather(sources, mine["source"]).cast(pl.String),
         mine["source"] >= 0,
+        groups_of(keys.frame(), checked.inputs.item_locations),
         mine["assumed"] > 0.0,
     )
+
+
+def groups_of(keys: pl.DataFrame, listing: pl.DataFrame) -> NDArray[np.int64]:
+    """Number of each item-location's substitute group: items of one name at one location; the narrowest row of the
+    listing that names one holds."""
+    named = listing.select("item_id", "location_id", pl.col("substitute_group").alias("name")).filter(
+        pl.col("name").fill_null("") != ""
+    )
+    name = pl.lit(None, dtype=pl.String)
+    found = keys.select("item_id", "location_id")
+    for number, (item, place) in enumerate(((False, False), (True, False), (False, True), (True, True))):
+        on = [column for column, exact in (("item_id", item), ("location_id", place)) if exact]
+        wild = [column for column in ("item_id", "location_id") if column not in on]
+        rows = named.filter(pl.all_horizontal(pl.lit(True), *(pl.col(column) == ALL for column in wild)))
+        rows = rows.select(*on, pl.col("name").alias(f"name{number}")).unique(on or None, maintain_order=True)
+        if on:
+            found = found.join(rows, on=on, how="left", maintain_order="left")
+        elif rows.height:
+            found = found.with_columns(pl.lit(rows["name0"][0]).alias("name0"))
+        if f"name{number}" in found.columns:
+            name = pl.coalesce(pl.col(f"name{number}"), name)
+    codes = found.select(
+        pl.struct("location_id", name.alias("name")).rank("dense").alias("code"), name.is_null().alias("none")
+    )
+    return np.where(codes["none"].to_numpy(), -1, codes["code"].to_numpy().astype(np.int64) - 1)
 
 
 def late_days(terms: ReplayTerms, deliveries: pl.DataFrame, days: int, seed: int) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from shelfcast.adapters.local.engine import LocalEngine
 from shelfcast.bootstrap import in_memory
 from shelfcast.domain.errors import BadParameter, NotReady
 from shelfcast.domain.tables import TABLES
@@ -77,6 +78,17 @@ def test_every_policy_gets_its_figures_and_is_measured_against_the_four(played: 
         row = played["compared"][name]["perfect"]["total_cost"]
         assert row["low"] <= row["difference"] <= row["high"]
     assert played["task"]["item_locations"] == 2 and played["task"]["days"] == 7
+
+
+def test_two_processes_give_the_same_figures_as_one(platform: Platform, played: dict[str, Any]) -> None:
+    engine = LocalEngine(2)
+    try:
+        again = replay_orders(
+            changed(platform, engine=engine), changed(REQUEST, policies=("nightly", "target_cycle_service=0.7"))
+        )
+    finally:
+        engine.close()
+    assert json.dumps(again) == json.dumps(played)
 
 
 def test_what_the_data_cant_tell_is_said(played: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from shelfcast.replenish.inputs import Inputs
 from shelfcast.replenish.night_policies import Hindsight, NightPolicy, at_service, levels_of, parse_policy, rules_of
 from shelfcast.replenish.nights import Night, Played, Stage, centre_rows, play
 from shelfcast.replenish.played_shop import ShelfTerms
+from shelfcast.replenish.replay_terms import groups_of
 
 DAYS = 10
 KEYS = pl.DataFrame({"item_id": ["a", "b"], "location_id": ["S1", "S1"]})
@@ -215,3 +216,27 @@ def test_a_policy_changes_its_parameters_and_no_others() -> None:
 def test_a_policy_nobody_knows_is_refused_with_what_is_known(name: str) -> None:
     with pytest.raises(BadParameter):
         parse_policy(name)
+
+
+def test_a_group_of_substitutes_is_served_by_any_of_its_items() -> None:
+    setting = stage(days=6, warm_up=1)
+    short = replace(setting, start_stock=np.array([0.0, 500.0]), late_days=np.full((2, 6), 9))
+    alone = play(short, NightPolicy("nightly"))
+    assert alone.uses.group_demand == 0.0 and totals(alone)["unmet"] > 0.0
+    together = play(replace(short, groups=np.array([0, 0])), NightPolicy("nightly")).uses
+    assert together.group_demand == short.demand[:, 1:].sum() and together.group_unmet == 0.0
+    apart = play(replace(short, groups=np.array([0, 1])), NightPolicy("nightly")).uses
+    assert apart.group_unmet == totals(alone)["unmet"]
+
+
+def test_groups_are_those_of_a_location_and_the_narrowest_name_holds() -> None:
+    keys = pl.DataFrame({"item_id": ["a", "a", "b", "c"], "location_id": ["S1", "S2", "S1", "S1"]})
+    listing = shop.table(
+        "item_locations",
+        {"item_id": "a", "location_id": "*", "substitute_group": "milk"},
+        {"item_id": "b", "location_id": "S1", "substitute_group": "milk"},
+        {"item_id": "c", "location_id": "S1"},
+    )
+    one, other, same, none = groups_of(keys, listing).tolist()
+    assert one == same != other and none == -1 and other >= 0
+    assert groups_of(keys, listing.clear()).tolist() == [-1, -1, -1, -1]
