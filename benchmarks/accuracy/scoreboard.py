@@ -21,6 +21,7 @@ import platform
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -369,8 +370,10 @@ def main() -> None:
     parser.add_argument("--sets", default="")
     parser.add_argument("--models", default="")
     parser.add_argument("--only-peers", action="store_true")
+    parser.add_argument("--windows", type=int, default=0, help="fewer windows than the set's own")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scoreboard.json")
     given = parser.parse_args()
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     sets = dict(datasets.SETS)
     if given.shop is not None:
         sets["simulated"] = lambda _data: datasets.simulated(given.shop)
@@ -379,7 +382,9 @@ def main() -> None:
     for name in chosen:
         print(name, file=sys.stderr)
         begun = time.perf_counter()
-        result = run(name, sets[name](given.data), given)
+        made = sets[name](given.data)
+        made = replace(made, windows=min(made.windows, given.windows)) if given.windows else made
+        result = run(name, made, given)
         result["measured"] = {
             "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "machine": f"{platform.machine()}, {__import__('os').cpu_count()} cores, shared with other work",
