@@ -150,7 +150,7 @@ def test_many_orders_are_approved_at_once(page, server):
 def test_the_downloaded_file_has_the_numbers_of_the_page(page, server):
     go(page, server, "/forecasts?category=Fresh")
     total = page.locator(".figures dd").nth(1)
-    total.get_by_text(re.compile(r"\d")).first.wait_for()
+    total.filter(has_text=re.compile(r"^\d")).wait_for()
     shown = float(re.sub(r"[^\d.]", "", total.inner_text().splitlines()[0]))
     with page.expect_download() as waiting:
         page.get_by_role("button", name="CSV").click()

@@ -19,6 +19,7 @@ import { To } from "../../components/To";
 import { amount, count, day, monthDay, percent, units } from "../../lib/format";
 import { usePages } from "../../lib/paging";
 import { joined, many, useAddress } from "../../lib/url";
+import { Exceptions } from "./Exceptions";
 import { type OrderLine, STATES, STATUSES, useDecide, type Verb } from "./model";
 import { ReasonDialog } from "./ReasonDialog";
 
@@ -166,29 +167,33 @@ export default function OrdersPage() {
                 },
               ]}
             />
-            <Sources
-              sources={all.sources}
-              chosen={query.source}
-              onChoose={(source) => setFilters({ source: joined(source) })}
-              onApprove={
-                planner
-                  ? (source) =>
-                      decide("approve", {
-                        all_matching: {
-                          source: [source],
-                          status: ["auto"],
-                          state: ["proposed"],
-                          item: [],
-                          location: [],
-                          category: [],
-                        },
-                        line_ids: [],
-                        reason: "",
-                      })
-                  : undefined
-              }
-              busy={busy}
-            />
+            {filters.reason ? (
+              <Exceptions code={filters.reason} cutoff={all.cutoff} onClose={() => setFilters({ ...FILTERS })} />
+            ) : (
+              <Sources
+                sources={all.sources}
+                chosen={query.source}
+                onChoose={(source) => setFilters({ source: joined(source) })}
+                onApprove={
+                  planner
+                    ? (source) =>
+                        decide("approve", {
+                          all_matching: {
+                            source: [source],
+                            status: ["auto"],
+                            state: ["proposed"],
+                            item: [],
+                            location: [],
+                            category: [],
+                          },
+                          line_ids: [],
+                          reason: "",
+                        })
+                    : undefined
+                }
+                busy={busy}
+              />
+            )}
           </SpaceBetween>
         )}
       </Loaded>
