@@ -20,6 +20,7 @@ from shelfcast.ports.table_store import TableStore
 from shelfcast.replenish.explanation import explain
 from shelfcast.replenish.inputs import APPROVED_SCHEMA, ON_ORDER_STATES, EngineSettings, Inputs
 from shelfcast.replenish.order_lines import Proposal, propose_orders
+from shelfcast.replenish.order_sheets import allocations, order_headers
 from shelfcast.replenish.what_if import what_if
 
 ORDER_STATE_KIND = "order_states"
@@ -169,12 +170,16 @@ def summarize(proposal: Proposal) -> dict[str, Any]:
     at_stake = (pl.col("expected_lost_without") - pl.col("expected_lost_with")) * pl.col("unit_cost").fill_null(1.0)
     urgent = orders.sort(at_stake, "item_id", "location_id", descending=[True, False, False]).head(URGENT)
     codes = proposal.exceptions.group_by("code").len().sort("len", "code", descending=[True, False])
+    shared = allocations(proposal.order_lines)
     return {
+        "orders": order_headers(proposal.order_lines).height,
         "lines": orders.height,
         "value": float(orders["value"].fill_null(0.0).sort().sum()),
         "review": orders.filter(pl.col("status") == "review").height,
         "held": orders.filter(pl.col("status") == "held").height,
         "no_order": proposal.order_lines.height - orders.height,
+        "short_at_source": shared.select("item_id", "source_id").n_unique(),
+        "units_short": float(shared["cut"].sum()),
         "exceptions": proposal.exceptions.height,
         "exceptions_by_code": dict(codes.iter_rows()),
         "by_source": by_source.to_dicts(),
