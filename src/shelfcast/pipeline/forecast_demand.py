@@ -20,6 +20,7 @@ from shelfcast.features.panel import Forecast, Panel
 from shelfcast.forecast.ensemble import Ensemble, explain_forecasts, forecast_ensemble, rounded
 from shelfcast.forecast.explanation import BASE, MICRO, Explanation, to_micro
 from shelfcast.forecast.models.baseline_panel import panel_facts
+from shelfcast.forecast.models.tree_shap import TreeShap
 from shelfcast.forecast.selection import Shares
 from shelfcast.forecast.window_demand import window_demand
 from shelfcast.lake.replace import replace
@@ -42,6 +43,8 @@ CONTEXT_SERIES = 3000
 """Series looked at for what needs all series; an even sample says it as well and keeps memory flat."""
 EXPLAIN_UP_TO = 150_000
 """Series x periods up to which every forecast is explained at once; beyond, `shelfcast explain` does it on demand."""
+DEEP_UP_TO = 30_000
+"""The same for deep trees, which take a hundred times as long."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     partitions = plan_partitions(lake, parameters.partition_rows)
     platform.progress.start(TITLE, len(partitions) + 2)
     ensemble = ready(platform, record, read_sample(lake, CONTEXT_SERIES))
-    explain = lake.series.height * parameters.horizon <= EXPLAIN_UP_TO
+    explain = lake.series.height * parameters.horizon <= _explained_at_once(ensemble)
     with scratch() as folder:
         job = Job(
             lake, ensemble, record["model_id"][:8],
@@ -106,6 +109,11 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     series = sum(one.series for one in made)
     summary: dict[str, Any] = {"model": record["model_id"], "explained": explain, "fallbacks": dict(fallbacks)}
     return Outcome({"series": series, "forecasts": series * parameters.horizon}, summary)
+
+
+def _explained_at_once(ensemble: Ensemble) -> int:
+    booster = ensemble.model.booster
+    return EXPLAIN_UP_TO if booster is None or TreeShap.of(booster) is not None else DEEP_UP_TO
 
 
 def ready(platform: Platform, record: Mapping[str, Any], sample: Panel) -> Ensemble:

@@ -284,7 +284,7 @@ def _fit(
     linear = _linear(lesson, fit_rows, names, recipe)
     booster, count = None, 0
     objective = "tweedie" if mode == RATIO else "regression"
-    settings = trees.parameters(objective, len(early), seed, threads)
+    settings = trees.parameters(objective, len(early), seed, threads, mode != LOG)
     if data is not None:
         offset = offset_of(mode, linear, lesson.matrix)
         label, base = _label(mode, lesson, offset)
@@ -305,7 +305,7 @@ def _fit(
     if data is not None:
         offset = offset_of(mode, linear, lesson.matrix)
         label, base = _label(mode, lesson, offset)
-        settings = trees.parameters(objective, len(label), seed, threads)
+        settings = trees.parameters(objective, len(label), seed, threads, mode != LOG)
         rounds = int(round(count * 1.1))
         booster = trees.fit(data, label, lesson.weight, base, settings, rounds).booster
     timing["final model"] = time.perf_counter() - started
