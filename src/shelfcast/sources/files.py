@@ -6,7 +6,7 @@ text too (its columns mix types). Memory is bounded by the batch, not by the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,8 @@ class SourceFile:
     def sample(self, rows: int = 2_000) -> pl.DataFrame:
         """The first rows, without `source_line`."""
         for batch in self.batches(rows):
-            return batch.frame.drop(SOURCE_LINE).head(rows)
+            if batch.frame.height:
+                return batch.frame.drop(SOURCE_LINE).head(rows)
         return pl.DataFrame(schema={name: pl.String() for name in self.columns})
 
     def batches(self, batch_rows: int | None = None) -> Iterator[RawBatch]:
@@ -89,19 +90,19 @@ def _csv_batches(file: SourceFile, batch_rows: int) -> Iterator[RawBatch]:
 
     shape, width = file.shape, len(file.columns)
     skip = shape.header_line or 0
-    invalid: list[Any] = []
+    encoding = "utf-8" if shape.encoding in ("utf-8", "utf-8-sig") else shape.encoding
 
-    def remember(row: Any) -> str:
-        invalid.append(row)
-        return "skip"
+    def parsed(stream: Any, skip_rows: int, encoding: str, broken: list[Any]) -> Any:
+        def remember(row: Any) -> str:
+            broken.append(row)
+            return "skip"
 
-    # One thread keeps the line numbers of broken rows; the parser alone does some 200 MB/s.
-    try:
-        reader = csv.open_csv(
-            _stream(file),
+        # One thread keeps the line numbers of broken rows; the parser alone does some 200 MB/s.
+        return csv.open_csv(
+            stream,
             read_options=csv.ReadOptions(
-                column_names=list(file.columns), skip_rows=skip, use_threads=False, block_size=BLOCK_BYTES,
-                encoding="utf-8" if shape.encoding in ("utf-8", "utf-8-sig") else shape.encoding,
+                column_names=list(file.columns), skip_rows=skip_rows, use_threads=False, block_size=BLOCK_BYTES,
+                encoding=encoding,
             ),
             parse_options=csv.ParseOptions(
                 delimiter=shape.delimiter, quote_char=shape.quote or False, newlines_in_values=True,
@@ -112,7 +113,21 @@ def _csv_batches(file: SourceFile, batch_rows: int) -> Iterator[RawBatch]:
                 column_types={name: pa.string() for name in file.columns},
             ),
         )  # fmt: skip
-        yield from _numbered(_rebatched(reader, batch_rows), invalid, skip, width)
+
+    def again(text: str) -> Iterator[RawBatch]:
+        """Rows out of the text of a broken row, numbered from 1."""
+        broken: list[Any] = []
+        try:
+            reader = parsed(pa.BufferReader(text.encode()), 0, "utf-8", broken)
+            yield from _numbered(_rebatched(reader, batch_rows), broken, 0, width, again)
+        except (StopIteration, pa.ArrowInvalid):
+            # Every line of it is broken.
+            yield from _numbered(iter(()), broken, 0, width, again)
+
+    invalid: list[Any] = []
+    try:
+        reader = parsed(_stream(file), skip, encoding, invalid)
+        yield from _numbered(_rebatched(reader, batch_rows), invalid, skip, width, again)
     except StopIteration:
         return
     except (pa.ArrowInvalid, UnicodeError, OSError, EOFError) as error:
@@ -122,11 +137,11 @@ def _csv_batches(file: SourceFile, batch_rows: int) -> Iterator[RawBatch]:
 
 
 def _stream(file: SourceFile) -> Any:
+    """The bytes. Never the bare path: the parser would decompress by the name's ending, not by what is in the file."""
     import pyarrow as pa
 
-    if file.shape.compression:
-        return pa.CompressedInputStream(pa.OSFile(str(file.path)), file.shape.compression)
-    return str(file.path)
+    raw = pa.OSFile(str(file.path))
+    return pa.CompressedInputStream(raw, file.shape.compression) if file.shape.compression else raw
 
 
 def _rebatched(reader: Any, batch_rows: int) -> Iterator[pl.DataFrame]:
@@ -149,12 +164,17 @@ def _joined(blocks: list[pa.RecordBatch]) -> pl.DataFrame:
     return pl.from_arrow(pa.Table.from_batches(blocks))  # type: ignore[return-value]
 
 
-def _numbered(frames: Iterator[pl.DataFrame], invalid: list[Any], skipped_lines: int, width: int) -> Iterator[RawBatch]:
+def _numbered(
+    frames: Iterator[pl.DataFrame], invalid: list[Any], skipped_lines: int, width: int,
+    again: Callable[[str], Iterator[RawBatch]],
+) -> Iterator[RawBatch]:  # fmt: skip
     """Give rows their numbers, with the places of broken rows left free, and turn broken rows into faults.
 
     The parser runs ahead of the batch, so a broken row beyond the batch's last good one waits for the next batch.
+    A quote that is opened and never closed makes one broken row of all lines up to the next quote: those after the
+    first are read `again`, and rows after them get the numbers they would have had.
     """
-    next_line = 1
+    next_line, shift = 1, 0
     for frame in frames:
         if frame.is_empty():
             continue
@@ -166,28 +186,69 @@ def _numbered(frames: Iterator[pl.DataFrame], invalid: list[Any], skipped_lines:
         next_line = int(lines[-1]) + 1
         broken = [row for row in invalid if row.number - skipped_lines < next_line]
         invalid[:] = [row for row in invalid if row.number - skipped_lines >= next_line]
-        names = frame.columns
-        numbered = frame.with_columns(lines).filter(~pl.all_horizontal(pl.col(names).is_null()))
-        yield RawBatch(numbered, _broken_lines(broken, skipped_lines, width))
-    if invalid:
-        yield RawBatch(pl.DataFrame(schema={SOURCE_LINE: pl.Int64()}), _broken_lines(invalid, skipped_lines, width))
+        done, apart = 0, []
+        for row in broken:
+            place = row.number - skipped_lines
+            swallowed = _swallowed(row, again)
+            apart.append((row, place + shift, bool(swallowed)))
+            if swallowed:
+                before = int((lines < place).sum())
+                yield _batch(frame[done:before], lines[done:before] + shift, apart, width)
+                yield from _moved(swallowed, place + shift)
+                done, apart = before, []
+                shift += sum(one.rows for one in swallowed)
+        yield _batch(frame[done:], lines[done:] + shift, apart, width)
+    apart = []
+    for row in invalid:
+        place = row.number - skipped_lines + shift
+        swallowed = _swallowed(row, again)
+        apart.append((row, place, bool(swallowed)))
+        if swallowed:
+            yield from _moved(swallowed, place)
+            shift += sum(one.rows for one in swallowed)
+    if apart:
+        yield RawBatch(pl.DataFrame(schema={SOURCE_LINE: pl.Int64()}), _broken_lines(apart, width))
 
 
-def _broken_lines(rows: list[Any], skipped_lines: int, width: int) -> pl.DataFrame:
+def _batch(frame: pl.DataFrame, lines: pl.Series, broken: list[tuple[Any, int, bool]], width: int) -> RawBatch:
+    numbered = frame.with_columns(lines).filter(~pl.all_horizontal(pl.col(frame.columns).is_null()))
+    return RawBatch(numbered, _broken_lines(broken, width))
+
+
+def _swallowed(row: Any, again: Callable[[str], Iterator[RawBatch]]) -> list[RawBatch]:
+    """The rows an open quote took in: none, if the lines after the first are no rows of the table."""
+    rest = row.text.partition("\n")[2]
+    if not rest.strip():
+        return []
+    found = list(again(rest))
+    return found if any(one.frame.height for one in found) else []
+
+
+def _moved(batches: list[RawBatch], by: int) -> Iterator[RawBatch]:
+    """Batches numbered from 1, as rows that follow row `by`."""
+    further = pl.col(SOURCE_LINE) + by
+    for one in batches:
+        yield RawBatch(one.frame.with_columns(further), one.broken.with_columns(further))
+
+
+def _broken_lines(rows: list[tuple[Any, int, bool]], width: int) -> pl.DataFrame:
+    """Faults out of broken rows, their numbers, and whether an open quote took in the lines after."""
     import json
 
-    return pl.DataFrame(
-        [
-            {
-                SOURCE_LINE: row.number - skipped_lines, "column": "", "value": row.text[:200], "rule": "columns",
-                "reason": f"The line has {row.actual_columns} columns, the header has {width}. Look for a missing or "
-                "doubled delimiter, or an open quote.",
-                "row": json.dumps({"line": row.text}, ensure_ascii=False),
-            }
-            for row in rows
-        ],
-        schema=FAULT_SCHEMA,
-    )  # fmt: skip
+    def fault(row: Any, number: int, open_quote: bool) -> dict[str, Any]:
+        text = row.text.partition("\n")[0] if open_quote else row.text
+        reason = (
+            "A quote is opened in this line and never closed. Close it, or double it where it belongs to the text."
+            if open_quote
+            else f"The line has {row.actual_columns} columns, the header has {width}. Look for a missing or doubled "
+            "delimiter, or an open quote."
+        )
+        return {
+            SOURCE_LINE: number, "column": "", "value": text[:200], "rule": "columns", "reason": reason,
+            "row": json.dumps({"line": text}, ensure_ascii=False),
+        }  # fmt: skip
+
+    return pl.DataFrame([fault(*one) for one in rows], schema=FAULT_SCHEMA)
 
 
 def _explained(file: SourceFile, error: Exception) -> str:

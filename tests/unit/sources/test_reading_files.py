@@ -143,3 +143,43 @@ def test_excel_sheets_with_one_header_follow_each_other(tmp_path):
 def test_an_excel_header_below_a_title_is_found(tmp_path):
     path = workbook(tmp_path / "s.xlsx", {"S": [["Sales report"], [], ["item", "store", "qty"], ["A", "S", 1]]})
     assert content(path) == [("A", "S", "1")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_quote_that_is_never_closed_costs_its_own_line_only(tmp_path, end):
+    path = tmp_path / "sales.csv"
+    lines = ["item,store,qty", "A,S,1", 'B,"Ulm West,2', "C,S,3", "D,S", '"E","S",5', "F,S,6", 'G,"S,7', "H,S,8"]
+    path.write_bytes((end.join(lines) + end).encode())
+    batches = list(open_file(path).batches())
+    kept = pl.concat([batch.frame for batch in batches if batch.frame.height]).sort(SOURCE_LINE)
+    assert kept["item"].to_list() == ["A", "C", "E", "F", "H"]
+    assert kept[SOURCE_LINE].to_list() == [1, 3, 5, 6, 8]
+    broken = pl.concat([batch.broken for batch in batches]).sort(SOURCE_LINE)
+    assert broken[SOURCE_LINE].to_list() == [2, 4, 7]
+    assert "quote" in broken["reason"][0] and broken["value"][0].startswith('B,"Ulm West,2')
+
+
+def test_an_open_quote_in_a_large_file_swallows_nothing(tmp_path):
+    path = tmp_path / "sales.csv"
+    rows = [f"I{n},S,{n}" for n in range(20_000)]
+    rows[5_000] = 'I5000,"S,1'
+    path.write_text("\n".join(["item,store,qty", *rows]) + "\n")
+    batches = list(open_file(path).batches(1_000))
+    assert sum(batch.frame.height for batch in batches) == 19_999
+    assert sum(batch.broken.height for batch in batches) == 1
+    numbers = pl.concat([batch.frame for batch in batches if batch.frame.height])
+    assert (numbers["qty"].cast(pl.Int64) + 1 == numbers[SOURCE_LINE]).all()
+
+
+def test_a_broken_row_with_a_line_break_in_a_value_stays_one_row(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text('item,store,qty\nA,S,1\nB,"two\nlines"\nC,S,3\n')
+    batches = list(open_file(path).batches())
+    assert sum(batch.broken.height for batch in batches) == 1
+    assert [batch.frame[SOURCE_LINE].to_list() for batch in batches if batch.frame.height] == [[1, 3]]
+
+
+def test_a_plain_text_named_gz_is_read_as_what_it_is(tmp_path):
+    path = tmp_path / "sales.csv.gz"
+    path.write_text(text(";"))
+    assert content(path) == ROWS
