@@ -83,3 +83,26 @@ def test_periods_on_which_stock_ran_out_are_not_scored() -> None:
     assert np.isnan(window.actual[0]).tolist() == [False, True, False]
     assert np.isfinite(window.actual[1:]).all()
     assert window.panel.in_stock_share is not None and window.panel.in_stock_share.shape == (3, 27)
+
+
+def test_the_naive_row_and_its_quantiles_are_those_of_the_field_library() -> None:
+    models = pytest.importorskip("statsforecast.models", exc_type=ImportError)
+    rng = np.random.default_rng(3)
+    history = rng.gamma(3.0, 4.0, (3, 50))
+    days = np.datetime64("2024-01-01") + np.arange(50 + 17)
+    panel = Panel(pl.DataFrame({"id": ["a", "b", "c"]}), "D", days, history)
+    made = seasonal_naive(7)(panel, (0.1, 0.5, 0.9), 0)["seasonal_naive"][0]
+    for row in range(3):
+        theirs = models.SeasonalNaive(season_length=7).forecast(y=history[row], h=17, level=[80])
+        assert made.mean[row] == pytest.approx(theirs["mean"])
+        assert made.quantiles[row, :, 0] == pytest.approx(theirs["lo-80"])
+        assert made.quantiles[row, :, 2] == pytest.approx(theirs["hi-80"])
+
+
+def test_a_gap_repeats_what_was_known_before_it_in_the_naive_row() -> None:
+    history = np.array([[1.0, 2.0, np.nan, 4.0, np.nan, np.nan], [np.nan, np.nan, np.nan, np.nan, 5.0, 6.0]])
+    days = np.datetime64("2024-01-01") + np.arange(9)
+    panel = Panel(pl.DataFrame({"id": ["a", "b"]}), "D", days, history)
+    made = seasonal_naive(2)(panel, (0.5,), 0)["seasonal_naive"][0]
+    assert made.mean.tolist() == [[4.0, 4.0, 4.0], [5.0, 6.0, 5.0]]
+    assert np.isfinite(made.quantiles).all()
