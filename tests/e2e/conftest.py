@@ -106,7 +106,7 @@ def page(browser, server) -> Iterator[object]:
         viewport=dict(zip(("width", "height"), SIZES["wide"], strict=True)), locale="en-GB", accept_downloads=True
     )
     made = context.new_page()
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(60_000)
     made.on("pageerror", lambda error: server.problems.append(f"{made.url}: {error}"))
     made.on(
         "console",

@@ -151,7 +151,7 @@ def test_the_downloaded_file_has_the_numbers_of_the_page(page, server):
     go(page, server, "/forecasts?category=Fresh")
     total = page.locator(".figures dd").nth(1)
     total.filter(has_text=re.compile(r"^\d")).wait_for()
-    shown = float(re.sub(r"[^\d.]", "", total.inner_text().splitlines()[0]))
+    shown = float(re.search(r"[\d,]+", total.inner_text())[0].replace(",", ""))
     with page.expect_download() as waiting:
         page.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text())))

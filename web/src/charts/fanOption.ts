@@ -164,7 +164,7 @@ export function fanOption(
               name: "Price",
               nameTextStyle: { color: colors.text, fontSize: 11 },
               nameGap: 10,
-              scale: true,
+              min: 0,
               splitLine: { show: false },
               axisLabel: { color: colors.text, formatter: (value: number) => amount(value, currency, 2) },
             },
