@@ -22,7 +22,10 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3", "a SQLite database"), (b"ARROW1", "an Arrow file"), (b"ORC", "an ORC file"),
 )  # fmt: skip
 BOMS: tuple[tuple[bytes, str], ...] = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+FILLED_NAMES = 0.6
+"""A line of names fills at least this share of the columns the fullest line fills."""
 NUMBER = re.compile(r"[+-]?[\d.,\s]*\d[\d.,]*%?")
+MARKUP = re.compile(rb"\s*(<(!doctype|html|\?xml|[a-z]+>)|\[?\s*\{\s*\")", re.IGNORECASE)
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?|(19|20)\d{6}")
 
 
@@ -66,7 +69,7 @@ def sniff(path: Path, given: FileShape | None = None) -> tuple[FileShape, tuple[
     if not parts[0]:
         raise BadFile(f"{path.name} holds nothing once decompressed. Export it again; nothing was loaded.")
     _refuse_binary(path, parts[0])
-    encoding = given.encoding or _encoding(parts, notes)
+    encoding = given.encoding or _encoding(path, parts, notes)
     text = _decode(path, parts[0], encoding)
     if not text.strip():
         raise BadFile(f"{path.name} holds only blank lines. Export it again; nothing was loaded.")
@@ -90,10 +93,14 @@ def read_header(path: Path, shape: FileShape) -> list[str]:
     text = _decode(path, _parts(path, shape.compression)[0], shape.encoding)
     rows = csv.reader(io.StringIO(text), delimiter=shape.delimiter, quotechar=shape.quote)
     # Blank lines count as lines in a file, so the row is found by line number, not by position among rows.
-    for row in rows:
-        if rows.line_num >= max(shape.header_line or 1, 1) and row:
-            break
-    else:
+    try:
+        row = next((row for row in rows if rows.line_num >= max(shape.header_line or 1, 1) and row), None)
+    except csv.Error as error:
+        raise BadFile(
+            f"{path.name}: the line of column names can't be read ({error}). Look for a quote that is opened there and "
+            "never closed."
+        ) from error
+    if row is None:
         raise BadFile(f"{path.name} has no line {shape.header_line} to take column names from. Check `header_line`.")
     if shape.header_line == 0:
         return [f"column_{number}" for number in range(1, len(row) + 1)]
@@ -124,7 +131,9 @@ def _parts(path: Path, compression: str) -> list[bytes]:
             with gzip.open(path) as stream:
                 return [stream.read(HEAD_BYTES)]
         except (OSError, EOFError) as error:
-            raise BadFile(f"{path.name} starts like a gzip file but can't be decompressed: {error}.") from error
+            raise BadFile(
+                f"{path.name} starts like a gzip file but can't be decompressed: {error} Copy or export it again; nothing was loaded."
+            ) from error
     size = path.stat().st_size
     with path.open("rb") as stream:
         parts = [stream.read(HEAD_BYTES)]
@@ -141,6 +150,11 @@ def _refuse_binary(path: Path, head: bytes) -> None:
             raise BadFile(
                 f"{path.name} isn't a table: its content is {kind}. Allowed: CSV, TSV, Parquet, Excel (.xlsx), also .gz."
             )
+    if MARKUP.match(head):
+        raise BadFile(
+            f"{path.name} isn't a table: its content looks like HTML, XML or JSON. Allowed: CSV, TSV, Parquet, Excel (.xlsx), "
+            "also .gz. Export it as one of these."
+        )
     if any(head.startswith(bom) for bom, _ in BOMS) or _utf16_without_bom(head):
         return
     controls = sum(head.count(bytes([byte])) for byte in range(32) if byte not in (9, 10, 12, 13))
@@ -162,7 +176,7 @@ def _utf16_without_bom(head: bytes) -> str:
     return "utf-16-be" if even > 0.7 and odd < 0.1 else ""
 
 
-def _encoding(parts: list[bytes], notes: list[str]) -> str:
+def _encoding(path: Path, parts: list[bytes], notes: list[str]) -> str:
     for bom, name in BOMS:
         if parts[0].startswith(bom):
             return name
@@ -170,11 +184,36 @@ def _encoding(parts: list[bytes], notes: list[str]) -> str:
         return wide
     if all(_is_utf8(part) for part in parts):
         return "utf-8"
+    _refuse_mixed(path, parts[0])
     found = _guess_encoding(b"\n".join(parts))
     notes.append(
         f"The text isn't UTF-8; it was read as {found}. If names look wrong, set `encoding` in the mapping file."
     )
     return found
+
+
+def _refuse_mixed(path: Path, head: bytes) -> None:
+    """A file of which some lines are UTF-8 and others aren't would be read wrong in either: `Käse` and `KÃ¤se`.
+
+    Lines count as UTF-8 that spell accented letters in it: in any other encoding that would be letters and signs in an
+    order that nobody writes.
+    """
+    lines = [line for line in head.splitlines()[:-1] if any(byte > 127 for byte in line)]
+    spelled = wrong = 0
+    example = b""
+    for line in lines:
+        try:
+            spelled += any("\u00c0" <= letter <= "\u017f" for letter in line.decode("utf-8"))
+        except UnicodeDecodeError:
+            example = example or line
+            wrong += 1
+    if wrong and spelled > 0.01 * len(lines):
+        shown = example.decode("cp1252", "replace")[:80]
+        raise BadFile(
+            f"{path.name} mixes encodings: {spelled} of its first lines are UTF-8, {wrong} aren't (line "
+            f"{head.splitlines().index(example) + 1}: {shown}). Nothing was loaded. Export it again in one encoding, UTF-8 at best, or "
+            "mend these lines."
+        )
 
 
 def _is_utf8(part: bytes) -> bool:
@@ -246,7 +285,11 @@ def _header_line(text: str, delimiter: str, quote: str) -> int:
     if not rows:
         return 1
     width = Counter(len(row) for _, row in rows).most_common(1)[0][0]
-    number, first = next((number, row) for number, row in rows if len(row) == width)
+    # A title may be padded with delimiters to the table's width: names fill most of theirs.
+    filled = max(_filled(row) for _, row in rows if len(row) == width)
+    number, first = next(
+        (number, row) for number, row in rows if len(row) == width and _filled(row) >= FILLED_NAMES * filled
+    )
     cells = [cell.strip() for cell in first if cell.strip()]
     dates = sum(bool(DATE.fullmatch(cell)) for cell in cells)
     numbers = sum(bool(NUMBER.fullmatch(cell)) for cell in cells) - sum(
@@ -254,6 +297,10 @@ def _header_line(text: str, delimiter: str, quote: str) -> int:
     )
     wide = dates >= 2 and len(cells) > dates
     return 0 if (numbers and not wide) or (dates == 1 and len(cells) > 1) else number
+
+
+def _filled(row: list[str]) -> int:
+    return sum(bool(cell.strip()) for cell in row)
 
 
 def _excel(path: Path, given: FileShape, *, zipped: bool) -> tuple[FileShape, tuple[str, ...]]:

@@ -183,3 +183,46 @@ def test_a_plain_text_named_gz_is_read_as_what_it_is(tmp_path):
     path = tmp_path / "sales.csv.gz"
     path.write_text(text(";"))
     assert content(path) == ROWS
+
+
+def test_a_file_of_two_encodings_is_refused_and_told_where(tmp_path):
+    path = tmp_path / "sales.csv"
+    rows = "item,store,qty\n" + "Käse,Köln,1\n" * 50
+    path.write_bytes(rows.encode() + "Käse,Köln,2\nBrot,Ulm,3\n".encode("cp1252"))
+    with pytest.raises(BadFile, match=r"mixes encodings.*line 52"):
+        open_file(path)
+
+
+def test_letters_and_signs_that_happen_to_spell_utf8_are_no_second_encoding(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_bytes("item,store,qty\nNESCAFÉ®,Köln,1\nCafé,Genève,2\n".encode("cp1252"))
+    assert content(path)[0] == ("NESCAFÉ®", "Köln", "1")
+
+
+def test_a_title_padded_to_the_width_of_the_table_is_left_out(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text("Sales 2025;;;\nmade by;me;;\n\nitem;store;date;qty\nA;S;2025-01-01;1\nB;S;2025-01-01;2\n")
+    assert open_file(path).columns == ("item", "store", "date", "qty")
+
+
+def test_a_nameless_column_of_row_numbers_does_not_hide_the_names(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text(",date,store,item,qty,\n0,2025-01-01,S,A,1,\n1,2025-01-02,S,A,2,\n")
+    assert open_file(path).columns == ("column_1", "date", "store", "item", "qty", "column_6")
+
+
+def test_an_open_quote_in_the_names_is_named(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text('item,"store,qty\n' + "A,S,1\n" * 40_000)
+    with pytest.raises(BadFile, match="quote"):
+        open_file(path)
+
+
+@pytest.mark.parametrize(
+    "page", ["<!DOCTYPE html><p>Sign in", "<?xml version='1.0'?><a/>", '[{"item": 1}]\n', '{"item": 1}\n']
+)
+def test_a_page_or_json_named_csv_is_no_table(tmp_path, page):
+    path = tmp_path / "sales.csv"
+    path.write_text(page)
+    with pytest.raises(BadFile, match="HTML, XML or JSON"):
+        open_file(path)
