@@ -19,13 +19,15 @@ from pathlib import Path
 import polars as pl
 
 from shelfcast.domain.errors import BadInput, NotFound
-from shelfcast.domain.tables import TABLES, Kind, Table
+from shelfcast.domain.tables import TABLES, Kind, Table, Type
+from shelfcast.domain.tables.curated import QUARANTINE
 from shelfcast.lake.merge import retract
 from shelfcast.lake.raw import LoadState, Manifest, receive, settle
 from shelfcast.pipeline.ingest_files import canonical_batches, plan_file
 from shelfcast.pipeline.load_batches import MAX_BAD_SHARE, Incoming, load_together
 from shelfcast.ports.platform import Platform
 from shelfcast.sources.batches import SOURCE_LINE, CanonicalBatch
+from shelfcast.sources.batches import faults as faults_of
 from shelfcast.sources.cdc import FILE, OP, SEQ, SEQ_WIDTH, ChangeRows, SourceTable, read_changes, tables_in
 from shelfcast.sources.schema_drift import drift, kinds_of, remembered
 
@@ -193,14 +195,22 @@ def _apply(
     known = _known(platform, source, declared)
     marks = pl.concat([_after(known, rows.head(loaded.frame.height)), rows.slice(loaded.frame.height)])
     marked = canonical.join(marks.select(SOURCE_LINE, OP, SEQ), on=SOURCE_LINE)
-    todo, overtaken, repeated = _newest(marked, known, declared)
-    upserts = todo.filter(pl.col(OP) != "D")
+    whole = _has_whole_key(declared)
+    todo, overtaken, repeated = _newest(marked.filter(whole), known, declared)
+    keyless = marked.filter(~whole)
+    lost = keyless.filter(pl.col(OP) == "D").drop(OP, SEQ)
+    words = f"The delete doesn't name its row: {', '.join(declared.key)} must all be there. See what wrote the file."
+    faults = pl.concat([faults, faults_of(lost, column=declared.key[0], rule="missing", reason=words)])
+    at_fault += lost.height
+    # Rows without a whole key go on to be refused with their reason; they overtake nobody.
+    upserts = pl.concat([todo, keyless]).filter(pl.col(OP) != "D")
     deletes = todo.filter(pl.col(OP) == "D")
     batch = CanonicalBatch(declared, upserts.drop(OP, SEQ), faults, at_fault)
-    # What isn't loaded for its own faults is not applied, and may come again mended.
     (done,) = load_together(platform, [Incoming(manifest, [batch])], max_bad_share=max_bad_share, frequency=frequency)
     if done.error:
         return replace(report, table=first, state="failed", error=done.error)
+    # What is refused for its own faults is not applied: it may come again mended.
+    todo = todo.filter(~pl.col(SOURCE_LINE).is_in(_refused(platform, f"{manifest.load_id}-{first}").implode()))
     gone = deletes.select(declared.key)
     if reload and known.height:
         present = loaded_keys(canonical, rows, declared)
@@ -226,6 +236,18 @@ def _apply(
         report, table=first, upserted=done.kept, deleted=deletes.height, overtaken=overtaken, repeated=repeated,
         quarantined=done.quarantined, taken_back=taken_back, notes=notes,
     )  # fmt: skip
+
+
+def _has_whole_key(table: Table) -> pl.Expr:
+    given = [pl.col(name).is_not_null() for name in table.key]
+    blank = [pl.col(name).str.strip_chars() == "" for name in table.key if table.column(name).type is Type.TEXT]
+    return pl.all_horizontal(given) & ~pl.any_horizontal(pl.lit(False), *blank).fill_null(False)
+
+
+def _refused(platform: Platform, load_id: str) -> pl.Series:
+    """Rows of a load that are in the quarantine, by their number."""
+    rows = platform.tables.scan(QUARANTINE).filter(pl.col("load_id") == load_id).select("source_line").collect()
+    return rows["source_line"].unique()
 
 
 def _after(known: pl.DataFrame, loaded: pl.DataFrame) -> pl.DataFrame:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shelfcast.bootstrap import in_memory
 from shelfcast.domain.errors import BadFile
@@ -216,3 +219,76 @@ def test_parquet_files_are_read_too(platform, tmp_path):
     )
     take(platform, tmp_path)
     assert items(platform) == [("A", "Apples")]
+
+
+SALES_HEADER = "Op,cdc_timestamp,item_id,location_id,date,units,revenue"
+T = "2026-03-02 08:00:00.000000"
+BROKEN_SALES = {
+    "Op is a word": f"UPSERT,{T},A,S,2026-03-01,1,2", "Op in two": f"UU,{T},A,S,2026-03-01,1,2", "Op is null": f",{T},A,S,2026-03-01,1,2",
+    "no item": f"U,{T},,S,2026-03-01,1,2", "item is blank": f"U,{T},   ,S,2026-03-01,1,2", "no location": f"U,{T},A,,2026-03-01,1,2",
+    "no date": f"U,{T},A,S,,1,2", "date is a word": f"U,{T},A,S,yesterday,1,2", "date is none": f"U,{T},A,S,2026-02-30,1,2",
+    "date of another form": f"U,{T},A,S,01/03/26,1,2", "date long ago": f"U,{T},A,S,1066-10-14,1,2", "date far ahead": f"U,{T},A,S,2999-01-01,1,2",
+    "date in the future": f"U,{T},A,S,2026-06-01,1,2", "no units": f"U,{T},A,S,2026-03-01,,2", "units are a word": f"U,{T},A,S,2026-03-01,one,2",
+    "units are endless": f"U,{T},A,S,2026-03-01,inf,2", "units with a unit": f"U,{T},A,S,2026-03-01,1 kg,2", "revenue is a word": f"U,{T},A,S,2026-03-01,1,two",
+    "too many fields": f"U,{T},A,S,2026-03-01,1,2,3,4", "too few fields": f"U,{T},A",
+    "a delete without its key": f"D,{T},,,,,",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN_SALES)
+def test_a_broken_change_of_a_fact_costs_itself_only_and_is_kept_with_its_reason(platform, tmp_path, name):
+    folder = tmp_path / "till" / "sales"
+    folder.mkdir(parents=True)
+    good = [f"I,{T},I{n},S,2026-03-01,{n},2" for n in range(9)]
+    (folder / "20260302-080000000.csv").write_text(
+        "\n".join([SALES_HEADER, *good, BROKEN_SALES[name], f"I,{T},Z,S,2026-03-01,1,2"]) + "\n"
+    )
+    (report,) = ingest_cdc(platform, tmp_path)
+    assert (report.error, report.rows_in, report.upserted) == ("", 11, 10)
+    assert report.quarantined + report.deleted == 1
+    assert current(platform.tables, SALES).collect().height == 10
+    if report.quarantined:
+        rows = platform.tables.scan(QUARANTINE).select("reason", "row").collect().rows()
+        assert len(rows) == 1 and all(rows[0])
+
+
+lines = st.lists(
+    st.tuples(
+        st.sampled_from(["I", "U", "D", "X", ""]), st.sampled_from(["2026-03-01 00:00:01", "2026-03-01 00:00:02", ""]),
+        st.sampled_from(["A", "B", ""]), st.sampled_from(["S", ""]), st.sampled_from(["2026-03-01", "2026-03-02", "x", ""]),
+        st.sampled_from(["1", "2.5", "x", ""]), st.just("2"),
+    ),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None)
+@given(lines, lines)
+def test_changes_in_are_changes_applied_left_out_or_quarantined(first, second):
+    platform = in_memory()
+    platform.clock.moment = NOW  # type: ignore[attr-defined]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "sales"
+        folder.mkdir()
+        for number, rows in enumerate((first, second)):
+            (folder / f"20260302-{number:09d}.csv").write_text("\n".join([SALES_HEADER, *map(",".join, rows)]) + "\n")
+        (report,) = ingest_cdc(platform, Path(name), max_bad_share=1.0)
+    if not report.error:
+        assert report.rows_in == len(first) + len(second)
+        assert (
+            report.rows_in == report.upserted + report.deleted + report.overtaken + report.repeated + report.quarantined
+        )
+
+
+def test_a_change_that_was_refused_may_come_again_mended(platform, tmp_path):
+    folder = tmp_path / "sales"
+    folder.mkdir()
+    (folder / "20260302-080000000.csv").write_text(
+        f"{SALES_HEADER}\nU,{T},A,S,2026-03-01,,2\nU,{T},B,S,2026-03-01,1,2\n"
+    )
+    assert take(platform, tmp_path).quarantined == 1
+    (folder / "20260302-080000000.csv").write_text(
+        f"{SALES_HEADER}\nU,{T},A,S,2026-03-01,4,2\nU,{T},B,S,2026-03-01,1,2\n"
+    )
+    assert take(platform, tmp_path).upserted == 1
+    assert current(platform.tables, SALES).collect().height == 2

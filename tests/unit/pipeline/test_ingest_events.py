@@ -282,7 +282,7 @@ def ingested(batches: Sequence[Sequence[dict[str, Any]]]) -> list[tuple]:
     return sales(platform)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_order_and_repetition_change_nothing(seed):
     events, luck = history(seed), random.Random(seed)
     expected = [row for row in ingested([events]) if row[3]]
@@ -296,10 +296,10 @@ class Crash(BaseException):
 
 
 class Failing:
-    """A port whose n-th write is the last thing the process did (before it, or right after it)."""
+    """A port right after whose n-th write the process goes away (which is also right before the next one)."""
 
-    def __init__(self, port: Any, countdown: list[int], after: bool) -> None:
-        self._port, self._countdown, self._after = port, countdown, after
+    def __init__(self, port: Any, countdown: list[int]) -> None:
+        self._port, self._countdown = port, countdown
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
@@ -307,10 +307,8 @@ class Failing:
             return found
 
         def write(*arguments: Any, **more: Any) -> Any:
-            self._countdown[0] -= 1
-            if self._countdown[0] == 0 and not self._after:
-                raise Crash
             done = found(*arguments, **more)
+            self._countdown[0] -= 1
             if self._countdown[0] == 0:
                 raise Crash
             return done
@@ -318,8 +316,7 @@ class Failing:
         return write
 
 
-@pytest.mark.parametrize("after", [False, True])
-def test_a_crash_at_any_write_loses_nothing_and_counts_nothing_twice(after):
+def test_a_crash_at_any_write_loses_nothing_and_counts_nothing_twice():
     batches = [history(3)[:25], [*history(3)[20:], {"poison": 1}]]
     expected = ingested([batches[0], batches[1]])
     crashes = 0
@@ -329,9 +326,9 @@ def test_a_crash_at_any_write_loses_nothing_and_counts_nothing_twice(after):
         countdown = [at]
         failing = replace(
             platform,
-            tables=Failing(platform.tables, countdown, after),
-            blobs=Failing(platform.blobs, countdown, after),
-            records=Failing(platform.records, countdown, after),
+            tables=Failing(platform.tables, countdown),
+            blobs=Failing(platform.blobs, countdown),
+            records=Failing(platform.records, countdown),
         )
         for batch in batches:
             try:
