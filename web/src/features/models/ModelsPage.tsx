@@ -19,6 +19,7 @@ import { To } from "../../components/To";
 import { bytes, count, day, moment, percent, units } from "../../lib/format";
 import { ReasonDialog } from "../orders/ReasonDialog";
 import { AccuracySection } from "./AccuracySection";
+import { ValueAddedSection } from "./ValueAddedSection";
 
 export type Model = Schemas["ModelView"];
 
@@ -136,6 +137,7 @@ export default function ModelsPage() {
         empty={<Empty title="No model yet" text="The first one is trained with the first cycle." />}
       />
       <AccuracySection />
+      <ValueAddedSection />
       <Container header={<Header variant="h2">Who took over when</Header>}>
         {promotions.data?.length ? (
           promotions.data.map((one) => (
