@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,12 @@ CREATE TABLE IF NOT EXISTS records (
     PRIMARY KEY (kind, record_id)
 ) WITHOUT ROWID
 """
+INDEXED = ("state", "cutoff", "pull_id")
+INDEXES = tuple(
+    f"CREATE INDEX IF NOT EXISTS records_{name} ON records (kind, json_extract(body, '$.\"{name}\"'))"
+    for name in INDEXED
+)
+"""Fields that long histories are asked by: what is approved, what was decided on a cutoff, what went out together."""
 WAIT_SECONDS = 60.0
 """How long a writer waits for another."""
 
@@ -69,16 +76,18 @@ class SqliteRecords:
 
     def query(self, kind: str, *, where: Mapping[str, Any] | None = None, prefix: str = "") -> list[Record]:
         """See the port. SQLite narrows by kind, prefix and text fields; what is left is compared exactly."""
-        statement = "SELECT record_id, version, body FROM records WHERE kind = ?"
+        named = next((name for name in INDEXED if isinstance((where or {}).get(name), str)), "")
+        by = f" INDEXED BY records_{named}" if named else ""  # SQLite prefers the primary key unless told
+        statement = f"SELECT record_id, version, body FROM records{by} WHERE kind = ?"
         values: list[str] = [kind]
         if prefix:
             statement += " AND record_id >= ? AND substr(record_id, 1, ?) = ?"
             values += [prefix, str(len(prefix)), prefix]
             statement = statement.replace("substr(record_id, 1, ?)", "substr(record_id, 1, CAST(? AS INTEGER))")
         for name, value in (where or {}).items():
-            if isinstance(value, str) and '"' not in name:
-                statement += " AND json_extract(body, ?) = ?"
-                values += [f'$."{name}"', value]
+            if isinstance(value, str) and re.fullmatch(r"\w+", name):
+                statement += f" AND json_extract(body, '$.\"{name}\"') = ?"  # spelled out: an index fits no parameter
+                values.append(value)
         rows = self._connection().execute(statement + " ORDER BY record_id", values).fetchall()
         records = [Record(kind, row[0], int(row[1]), json.loads(row[2])) for row in rows]
         return [record for record in records if matches(record.body, where)]
@@ -114,6 +123,7 @@ class SqliteRecords:
             connection.execute("PRAGMA journal_mode = WAL")
             # Approvals and audit must survive a power cut, so every commit reaches the disk.
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute(SCHEMA)
+            for statement in (SCHEMA, *INDEXES):
+                connection.execute(statement)
             self._local.connection, self._local.process = connection, os.getpid()
         return connection
