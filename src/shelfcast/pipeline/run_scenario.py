@@ -8,6 +8,8 @@ A scenario outside what history supports is refused with the reason and the near
 from __future__ import annotations
 
 import calendar
+import io
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -21,13 +23,11 @@ import numpy as np
 import polars as pl
 
 from shelfcast.domain.errors import BadInput, BadParameter, Conflict, NotFound, NotReady
-from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import curated, results, supply
 from shelfcast.features.covariates.prices import price_paths
 from shelfcast.features.panel import Forecast, Panel, Role
 from shelfcast.forecast.ensemble import forecast_ensemble
 from shelfcast.lake.as_of import as_of, end_of
-from shelfcast.lake.replace import replace as replace_slice
 from shelfcast.pipeline import audit_changes
 from shelfcast.pipeline.changed_future import ChangedTables
 from shelfcast.pipeline.forecast_demand import Job as ForecastJob
@@ -62,6 +62,7 @@ KIND = "scenarios"
 MOST_SERIES = 2000
 TITLE = "Working out the scenario"
 SHOWN_LINES = 200
+FORECASTS_FILE = "forecasts.parquet"
 PRICE_TOLERANCE = 0.005
 
 
@@ -135,8 +136,6 @@ def delete(platform: Platform, who: str, scenario_id: str) -> None:
     find(platform, scenario_id)
     for key in platform.blobs.list(f"scenarios/{scenario_id}/"):
         platform.blobs.delete(key)
-    if platform.tables.scan(results.FORECASTS).filter(pl.col("scenario") == scenario_id).head(1).collect().height:
-        replace_slice(platform.tables, results.FORECASTS, results.FORECASTS.empty(), Slice.of(scenario=scenario_id))
     platform.records.delete(KIND, scenario_id)
     audit_changes.note(platform, who, "scenario.delete", scenario_id)
 
@@ -666,11 +665,26 @@ def _by_series(
 
 
 def _keep(platform: Platform, made_with: ReadyModel, panel: Panel, forecast: Forecast, scenario_id: str) -> None:
-    """The scenario's forecasts in the lake, under its id."""
+    """The scenario's forecasts, under its id."""
     empty = pl.DataFrame(schema={"item_id": pl.String, "location_id": pl.String, "periods": pl.Int64})
     job = ForecastJob(
         made_with.lake, made_with.ensemble, made_with.model_id[:8], empty, False, scenario_id, scenario_id, Path()
     )
     rows = forecast_rows(job, panel, forecast, "final", forecast.model.astype(str))
-    where = Slice.of(cutoff=made_with.lake.grid.cutoff, scenario=scenario_id)
-    replace_slice(platform.tables, results.FORECASTS, rows, where)
+    buffer = io.BytesIO()
+    rows.write_parquet(buffer, compression="zstd")
+    platform.blobs.put(f"scenarios/{scenario_id}/{FORECASTS_FILE}", buffer.getvalue())
+
+
+def scenario_forecasts(platform: Platform, scenario_id: str) -> pl.LazyFrame:
+    """Forecasts of a scenario that was worked out: rows as in `forecasts`, none if it wasn't.
+
+    They are kept beside the lake's tables, so that trying things out never makes the nightly steps run again.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", scenario_id):
+        return results.FORECASTS.empty().lazy()
+    try:
+        data = platform.blobs.get(f"scenarios/{scenario_id}/{FORECASTS_FILE}")
+    except NotFound:
+        return results.FORECASTS.empty().lazy()
+    return pl.read_parquet(io.BytesIO(data)).lazy()

@@ -15,9 +15,11 @@ from shelfcast.domain.errors import BadParameter
 from shelfcast.domain.quantiles import COLUMNS
 from shelfcast.domain.tables import curated, results
 from shelfcast.pipeline.newest import cutoffs, newest_cutoff
+from shelfcast.pipeline.run_scenario import scenario_forecasts
 from shelfcast.ports.platform import Platform
 from shelfcast.scenario.totals import spread_of, total_quantiles, total_variance
-from shelfcast.serve.pages import page
+from shelfcast.serve.held_forecasts import held, page_of
+from shelfcast.serve.pages import cursor_of, key_of, page
 from shelfcast.serve.rows import in_dimensions, row_model, with_names
 from shelfcast.serve.view import View
 
@@ -146,31 +148,67 @@ def rows(
 ) -> tuple[pl.LazyFrame, date]:  # fmt: skip
     """Forecast rows of a cutoff (the newest by default), filtered; and the cutoff."""
     chosen = cutoff or newest_cutoff(platform, results.FORECASTS)
-    found = platform.tables.scan(results.FORECASTS).filter(
-        (pl.col("cutoff") == chosen) & (pl.col("scenario") == scenario) & (pl.col("stage") == stage)
-    )
-    if filters.items:
-        found = found.filter(pl.col("item_id").is_in(list(filters.items)))
-    if filters.locations:
-        found = found.filter(pl.col("location_id").is_in(list(filters.locations)))
+    if scenario != "base":
+        found = scenario_forecasts(platform, scenario).filter((pl.col("cutoff") == chosen) & (pl.col("stage") == stage))
+        days = _days(filters)
+        for wish in (_series_wanted(platform, filters), days):
+            found = found if wish is None else found.filter(wish)
+        return found, chosen
+    ready = held(platform, chosen, stage)
+    wanted = _series_wanted(platform, filters)
+    series = ready.series if wanted is None else ready.series.filter(wanted)
+    if wanted is not None and series.height > 2_000:
+        found = ready.frame.lazy().filter(wanted)
+    else:
+        found = ready.of(series).lazy()
+    days = _days(filters)
+    return (found if days is None else found.filter(days)), chosen
+
+
+def _days(filters: ForecastFilters) -> pl.Expr | None:
+    conditions = []
     if filters.first:
-        found = found.filter(pl.col("date") >= filters.first)
+        conditions.append(pl.col("date") >= filters.first)
     if filters.last:
-        found = found.filter(pl.col("date") <= filters.last)
+        conditions.append(pl.col("date") <= filters.last)
+    return pl.all_horizontal(conditions) if conditions else None
+
+
+def _series_wanted(platform: Platform, filters: ForecastFilters) -> pl.Expr | None:
+    """The filters that look at a series as a whole."""
+    conditions = []
+    if filters.items:
+        conditions.append(pl.col("item_id").is_in(list(filters.items)))
+    if filters.locations:
+        conditions.append(pl.col("location_id").is_in(list(filters.locations)))
     inside = in_dimensions(
         platform, category=filters.category, department=filters.department, brand=filters.brand, region=filters.region,
         search=filters.search,
     )  # fmt: skip
-    return (found if inside is None else found.filter(inside)), chosen
+    if inside is not None:
+        conditions.append(inside)
+    return pl.all_horizontal(conditions) if conditions else None
 
 
 def forecast_page(
     platform: Platform, filters: ForecastFilters, *, limit: int, cursor: str = "", cutoff: date | None = None,
     stage: str = "final", scenario: str = "base",
 ) -> ForecastPage:  # fmt: skip
-    found, chosen = rows(platform, filters, cutoff=cutoff, stage=stage, scenario=scenario)
-    made = page(found, KEY, limit, cursor)
-    return ForecastPage(cutoff=chosen, rows=[ForecastRow.model_construct(**one) for one in made.rows], next=made.next)
+    if scenario != "base":
+        found, chosen = rows(platform, filters, cutoff=cutoff, stage=stage, scenario=scenario)
+        made = page(found, KEY, limit, cursor)
+        listed = [ForecastRow.model_construct(**one) for one in made.rows]
+        return ForecastPage(cutoff=chosen, rows=listed, next=made.next)
+    chosen = cutoff or newest_cutoff(platform, results.FORECASTS)
+    ready = held(platform, chosen, stage)
+    wanted = _series_wanted(platform, filters)
+    series = ready.series if wanted is None else ready.series.filter(wanted)
+    after = key_of(cursor, len(KEY)) if cursor else None
+    some = page_of(ready, series, limit + 1, after, _days(filters))
+    shown = some.head(limit).select(list(ForecastRow.model_fields))
+    following = cursor_of([shown.item(-1, name) for name in KEY]) if some.height > limit else ""
+    listed = [ForecastRow.model_construct(**one) for one in shown.iter_rows(named=True)]
+    return ForecastPage(cutoff=chosen, rows=listed, next=following)
 
 
 def series_page(
@@ -328,12 +366,7 @@ def _buckets(days: pl.Series, period: str) -> tuple[np.ndarray, list[tuple[date,
 def search(platform: Platform, text: str, limit: int) -> list[SeriesFound]:
     """Series whose ids or names hold every word."""
     cutoff = newest_cutoff(platform, results.FORECASTS)
-    found = platform.tables.scan(results.FORECASTS).filter(
-        (pl.col("cutoff") == cutoff)
-        & (pl.col("scenario") == "base")
-        & (pl.col("stage") == "final")
-        & (pl.col("step") == 1)
-    )
+    found = held(platform, cutoff, "final").series.lazy()
     inside = in_dimensions(platform, search=text)
     if inside is not None:
         found = found.filter(inside)

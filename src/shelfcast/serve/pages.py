@@ -38,6 +38,20 @@ def page(rows: pl.LazyFrame, key: Sequence[str], limit: int, cursor: str = "") -
     return Page(found.to_dicts(), following)
 
 
+def cursor_of(values: Sequence[Any]) -> str:
+    """The cursor that stands for the last row's key."""
+    return _encode(values)
+
+
+def key_of(cursor: str, length: int) -> list[Any]:
+    """The key a cursor stands for.
+
+    Raises:
+        BadParameter: the cursor isn't one of ours.
+    """
+    return _decode(cursor, length)
+
+
 def _after(key: Sequence[str], values: Sequence[Any]) -> pl.Expr:
     """Rows whose key comes after `values` in lexicographic order."""
     result = pl.lit(False)

@@ -18,6 +18,7 @@ from shelfcast.pipeline.newest import cutoffs, newest_cutoff
 from shelfcast.pipeline.override_forecasts import Override
 from shelfcast.ports.platform import Platform
 from shelfcast.serve.forecasts import ForecastRow
+from shelfcast.serve.held_forecasts import held
 from shelfcast.serve.view import View
 
 MICRO = 1_000_000
@@ -141,17 +142,11 @@ def detail(
     """
     chosen = cutoff or newest_cutoff(platform, results.FORECASTS)
     here = (pl.col("item_id") == item_id) & (pl.col("location_id") == location_id)
-    rows = (
-        platform.tables.scan(results.FORECASTS)
-        .filter(
-            here
-            & (pl.col("cutoff") == chosen)
-            & (pl.col("scenario") == "base")
-            & pl.col("stage").is_in(["model", "final"])
-        )
-        .sort("date")
-        .collect()
-    )
+    stages = []
+    for stage in ("model", "final"):
+        ready = held(platform, chosen, stage)
+        stages.append(ready.of(ready.series.filter(here)))
+    rows = pl.concat(stages)
     since = chosen - timedelta(days=days)
     past_days = platform.tables.scan(results.DEMAND).filter(here & (pl.col("date") > since)).sort("date").collect()
     if not rows.height and not past_days.height:
