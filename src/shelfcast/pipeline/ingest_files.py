@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
+
 from shelfcast.domain.errors import BadFile, BadParameter, NotFound
 from shelfcast.domain.tables import TABLES
 from shelfcast.lake.raw import LoadState, Manifest, receive
@@ -18,7 +20,7 @@ from shelfcast.pipeline.load_batches import KIND, MAX_BAD_SHARE, Incoming, load_
 from shelfcast.pipeline.load_report import LoadReport
 from shelfcast.pipeline.spill import GROUP_ROWS
 from shelfcast.ports.platform import Platform
-from shelfcast.sources.batches import CanonicalBatch
+from shelfcast.sources.batches import SOURCE_LINE, CanonicalBatch, no_faults
 from shelfcast.sources.convert import convert
 from shelfcast.sources.files import SourceFile, open_file
 from shelfcast.sources.folders import data_files
@@ -64,7 +66,7 @@ def plan_file(
     if mapping_file is not None:
         if not mapping_file.exists():
             raise BadFile(f"mapping file {mapping_file} doesn't exist. Print one with --show-mapping and save it.")
-        return _planned(path, mapping_file.read_text("utf-8"), str(mapping_file), "given", table)
+        return _planned(path, _text(mapping_file), str(mapping_file), "given", table)
     file = open_file(path)
     key = mapping_key(file, table)
     try:
@@ -73,11 +75,30 @@ def plan_file(
         pass
     sample = file.sample()
     if sample.is_empty():
-        raise BadFile(f"{file.name} has column names but no rows. Export it again; nothing was loaded.")
+        raise BadFile(_why_empty(file))
     mapping = infer_mapping(
         sample, source=file.name, stem=file.stem, table=table, separator=separator, first_day=_calendar_start(path)
     )
     return FilePlan(file, mapping, "inferred", key, file.name)
+
+
+def _why_empty(file: SourceFile) -> str:
+    broken = pl.concat([no_faults(), *(batch.broken for batch in file.batches())])
+    if broken.is_empty():
+        return f"{file.name} has column names but no rows. Export it again; nothing was loaded."
+    return (
+        f"{file.name}: none of its {broken.height:,} rows has the {len(file.columns)} columns of the header; line "
+        f"{broken[SOURCE_LINE][0]} ({broken['value'][0][:60]}): {broken['reason'][0]} Nothing was loaded."
+    )
+
+
+def _text(mapping_file: Path) -> str:
+    try:
+        return mapping_file.read_text("utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        raise BadFile(
+            f"mapping file {mapping_file} isn't text in UTF-8 ({error}). Print one with --show-mapping and save it."
+        ) from error
 
 
 def _planned(path: Path, text: str, where: str, origin: str, table: str) -> FilePlan:
@@ -280,4 +301,13 @@ def expected_rows(file: SourceFile) -> int:
     return int(file.path.stat().st_size * head.count(b"\n") / max(len(head), 1))
 
 
-__all__ = ["FilePlan", "LoadReport", "data_files", "ingest_files", "load_files", "plan_file", "plan_files", "raise_failures"]
+__all__ = [
+    "FilePlan",
+    "LoadReport",
+    "data_files",
+    "ingest_files",
+    "load_files",
+    "plan_file",
+    "plan_files",
+    "raise_failures",
+]

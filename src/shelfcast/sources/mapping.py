@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from zoneinfo import available_timezones
 
 from shelfcast.domain.errors import BadMapping
-from shelfcast.domain.tables import TABLES, Table
+from shelfcast.domain.tables import TABLES, Column, Table
 from shelfcast.sources.numbers import NumberStyle
 from shelfcast.sources.sniffing import FileShape
 
@@ -129,6 +130,12 @@ def _check_target(target: Target, columns: Sequence[str], source: str) -> None:
         )
     if target.measures:
         fed |= {"name", "value", "attribute", "number"}
+    for name, value in target.constants.items():
+        _check_constant(target.declared.column(name), value, source)
+    if target.time_zone not in available_timezones():
+        raise BadMapping(
+            f"{source}: time_zone {target.time_zone!r} is unknown. Take a name of the IANA list, such as Europe/Berlin or UTC."
+        )
     lacking = sorted(
         c.name for c in target.declared.columns
         if c.name not in fed and c.default is None and not c.derived and (c.required or c.name in target.declared.key)
@@ -139,6 +146,18 @@ def _check_target(target: Target, columns: Sequence[str], source: str) -> None:
             f"The file has: {', '.join(columns[:40])}. Say which column it is in a mapping file (--mapping), "
             "or rename it in the file."
         )
+
+
+def _check_constant(column: Column, value: Any, source: str) -> None:
+    """The value of every row is one the column can hold."""
+    import polars as pl
+
+    try:
+        pl.Series([value]).cast(column.type.polars)
+    except (pl.exceptions.PolarsError, TypeError) as error:
+        raise BadMapping(
+            f"{source}: the constant {value!r} for {column.name} is no {column.type.value}. Correct it in the mapping file."
+        ) from error
 
 
 def _wide_date(table: Table) -> str:
@@ -225,7 +244,9 @@ def from_yaml(text: str, source: str) -> Mapping:
         style = body.get("numbers") or {}
         return Mapping(
             targets,
-            NumberStyle(str(style.get("decimal") or "."), str(style.get("thousands") or "")),
+            NumberStyle(
+                _sign("decimal", style.get("decimal") or "."), _sign("thousands", style.get("thousands") or "")
+            ),
             FileShape(**{name: _shape_value(name, value) for name, value in (body.get("file") or {}).items()}),
             str(body.get("currency_column") or ""),
             tuple(str(name) for name in body.get("ignored") or ()),
@@ -238,8 +259,16 @@ def from_yaml(text: str, source: str) -> Mapping:
         ) from error
 
 
+def _sign(name: str, value: Any) -> str:
+    if len(str(value)) > 1 or str(value).isalnum():
+        raise ValueError(f"{name} {str(value)!r} must be one sign, such as '.' or ','")
+    return str(value)
+
+
 def _shape_value(name: str, value: Any) -> Any:
-    return int(value) if name == "header_line" else str(value)
+    if name in ("delimiter", "quote") and value:
+        return _sign(name, value)
+    return int(value) if name == "header_line" else str(value or "")
 
 
 def _target(body: Any, source: str) -> Target:

@@ -248,9 +248,9 @@ def test_an_open_quote_loses_no_line(platform, write):
     report = load(
         platform, write(HEADER + 'A,S,2025-01-01,1\n"B,S,2025-01-01,2\nC,S,2025-01-01,3\n'), max_bad_share=0.9
     )
-    assert report.rows_in >= 2
-    held = rows(platform, curated.QUARANTINE)["row"].str.join("").item() if report.quarantined else ""
-    assert "C,S,2025-01-01" in held
+    assert (report.rows_in, report.kept, report.quarantined) == (3, 2, 1)
+    assert rows(platform)["item_id"].to_list() == ["A", "C"]
+    assert "B,S,2025-01-01,2" in rows(platform, curated.QUARANTINE)["row"].item()
 
 
 def test_the_same_file_twice_changes_nothing_and_says_so(platform, write):
@@ -287,3 +287,14 @@ def test_money_in_another_currency_is_not_used(platform, write):
     report = load(platform, write(text, "prices.csv"), currency="EUR")
     assert (report.kept, rules(report)) == (3, {"currency": 1})
     assert "'usd' is another currency than the lake's, EUR" in report.tables[0].reasons[0].example
+
+
+def test_a_mapping_file_that_is_no_text_is_refused(platform, write):
+    mapping = write(b"\xff\xfe\x00\x01", "mapping.yaml")
+    with pytest.raises(BadFile, match="isn't text in UTF-8"):
+        plan_file(platform, write(HEADER + "A,S,2025-01-01,1\n"), mapping_file=mapping)
+
+
+def test_a_file_whose_every_line_is_broken_says_so(platform, write):
+    with pytest.raises(BadFile, match=r"none of its 2 rows has the 4 columns of the header.*line 1 .*3 columns"):
+        ingest_files(platform, [write(HEADER + "A,S,1\nB,S,2025-01-01,1,2\n")])

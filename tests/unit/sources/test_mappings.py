@@ -257,3 +257,23 @@ def test_an_empty_cell_gets_the_default_and_an_unreadable_one_does_not():
     assert batch.frame.select("item_id", "unit", "unit_step").rows() == [("A", "kg", 0.001), ("B", "each", 1.0)]
     assert batch.faults.select(SOURCE_LINE, "column", "value", "rule").rows() == [(3, "unit_step", "x", "number")]
     assert batch.rows_in == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ("constants: {units: many}", "constant 'many' for units is no real"),
+        ("constants: {date: someday}", "constant 'someday' for date is no day"),
+        ("time_zone: Mars/Olympus", "time_zone 'Mars/Olympus' is unknown"),
+    ],
+)
+def test_a_mapping_file_with_impossible_values_is_refused_before_rows_are_read(more, complaint):
+    text = f"targets:\n- table: sales\n  columns: {{item_id: a, location_id: b}}\n  {more}\n"
+    with pytest.raises(BadMapping, match=complaint):
+        from_yaml(text, "my.yaml").check(["a", "b"], "file.csv")
+
+
+@pytest.mark.parametrize("more", ["numbers: {decimal: xx}", "file: {delimiter: ;;}", "file: {quote: ab}"])
+def test_signs_of_a_mapping_file_are_one_character(more):
+    with pytest.raises(BadMapping, match="must be one sign"):
+        from_yaml(f"targets: [{{table: sales, columns: {{}}}}]\n{more}\n", "my.yaml")
