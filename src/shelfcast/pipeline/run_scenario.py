@@ -7,14 +7,13 @@ A scenario outside what history supports is refused with the reason and the near
 
 from __future__ import annotations
 
-import calendar
 import io
 import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,78 +21,33 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from shelfcast.domain.errors import BadInput, BadParameter, Conflict, NotFound, NotReady
+from shelfcast.domain.errors import BadInput, BadParameter, Conflict, NotFound
 from shelfcast.domain.tables import curated, results, supply
 from shelfcast.features.covariates.prices import price_paths
-from shelfcast.features.panel import Forecast, Panel, Role
+from shelfcast.features.panel import Forecast, Panel
 from shelfcast.forecast.ensemble import forecast_ensemble
 from shelfcast.lake.as_of import as_of, end_of
 from shelfcast.pipeline import audit_changes
 from shelfcast.pipeline.changed_future import ChangedTables
 from shelfcast.pipeline.forecast_demand import Job as ForecastJob
-from shelfcast.pipeline.forecast_demand import forecast_rows, window_rows
+from shelfcast.pipeline.forecast_demand import forecast_rows
 from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.pipeline.newest import newest_cutoff
-from shelfcast.pipeline.plan_orders import read_inputs
-from shelfcast.pipeline.protection_windows import protection_days
 from shelfcast.pipeline.ready_model import ReadyModel, ready_model
 from shelfcast.pipeline.scenario_history import History, read_history
+from shelfcast.pipeline.scenario_outcome import orders_of, outcome_of
+from shelfcast.pipeline.scenario_support import Scenario, Unsupported, check_weather, supported
 from shelfcast.ports.platform import Platform
-from shelfcast.replenish.inputs import EngineSettings, Inputs
-from shelfcast.replenish.order_lines import propose_orders
 from shelfcast.scenario import changes as planned
-from shelfcast.scenario.changes import Change, changed_days
-from shelfcast.scenario.comparison import as_record, compare, effect_draws
+from shelfcast.scenario.changes import Change
 from shelfcast.scenario.like_events import (
     FEWEST,
-    POINTS,
-    Episode,
-    LikeEvents,
-    choose_like,
-    festival_uplift,
-    in_season,
-    measure,
-    months_with_enough,
-    nearest_supported,
 )
-from shelfcast.scenario.totals import spread_of, total_quantiles, total_variance
 
 KIND = "scenarios"
 MOST_SERIES = 2000
 TITLE = "Working out the scenario"
-SHOWN_LINES = 200
 FORECASTS_FILE = "forecasts.parquet"
-PRICE_TOLERANCE = 0.005
-
-
-class Unsupported(BadInput):
-    """History doesn't support the scenario; the message says why and what is supported."""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """What is to be worked out."""
-
-    name: str
-    items: tuple[str, ...]
-    categories: tuple[str, ...]
-    locations: tuple[str, ...]
-    changes: tuple[Change, ...]
-    cutoff: date | None = None
-    note: str = ""
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Scenario:
-        def day(value: Any) -> Any:
-            return value if isinstance(value, date) or value is None else date.fromisoformat(value)
-
-        changes = tuple(
-            Change(**{**one, "first": day(one["first"]), "last": day(one["last"])}) for one in body["changes"]
-        )
-        return cls(
-            body["name"], tuple(body.get("items") or ()), tuple(body.get("categories") or ()),
-            tuple(body.get("locations") or ()), changes, day(body.get("cutoff")), body.get("note") or "",
-        )  # fmt: skip
 
 
 def save(platform: Platform, who: str, body: Mapping[str, Any]) -> str:
@@ -236,7 +190,7 @@ def work_out(platform: Platform, settings: LakeSettings, scenario: Scenario, sce
     platform.progress.advance(TITLE)
     support = supported(made_with, scenario, keys, history)
     before_panel = made_with.panel(keys)
-    _check_weather(scenario, before_panel)
+    check_weather(scenario, before_panel)
     overlay = overlay_of(made_with, scenario, keys, history, scenario_id)
     changed_lake = made_with.with_future(ChangedTables(platform.tables, overlay))
     after_panel = made_with.panel(keys, lake=changed_lake)
@@ -245,10 +199,10 @@ def work_out(platform: Platform, settings: LakeSettings, scenario: Scenario, sce
     after = delisted(after, scenario.changes, horizon)
     platform.progress.advance(TITLE)
     prices = (_prices(made_with, keys, lake.tables), _prices(made_with, keys, changed_lake.tables))
-    orders = _orders(platform, made_with, settings, keys, (before_panel, before), (after_panel, after), scenario_id)
+    orders = orders_of(platform, made_with, settings, keys, (before_panel, before), (after_panel, after), scenario_id)
     platform.progress.advance(TITLE)
     money = _money(platform, keys, prices, cutoff)
-    outcome = _outcome(scenario, keys, horizon, before, after, prices, money, support, history, orders, settings.seed)
+    outcome = outcome_of(scenario, keys, horizon, before, after, prices, money, support, history, orders, settings.seed)
     _keep(platform, made_with, after_panel, after, scenario_id)
     platform.progress.advance(TITLE)
     outcome |= {
@@ -281,140 +235,6 @@ def series_of(platform: Platform, made_with: ReadyModel, scenario: Scenario) -> 
             f"the scenario is about {series.height:,} series; {MOST_SERIES:,} are allowed. Choose fewer."
         )
     return series.select("item_id", "location_id").sort("item_id", "location_id")
-
-
-def supported(made_with: ReadyModel, scenario: Scenario, keys: pl.DataFrame, history: History) -> LikeEvents:
-    """Like events behind the scenario.
-
-    Raises:
-        Unsupported: too few, or a price nobody has seen.
-    """
-    events = [one for one in scenario.changes if one.kind == "event"]
-    for one in events:
-        if one.event not in made_with.lake.scheme.events and one.event not in history.festivals:
-            known = ", ".join(sorted(history.festivals)[:30])
-            raise Unsupported(
-                f"event {one.event!r} is not in the history of these locations; known there: {known or 'none'}."
-            )
-    festival_days = [day for one in events for run in history.festivals.get(one.event, []) for day in run]
-    priced = [one for one in scenario.changes if one.depth is not None or one.kind in ("price", "promotion")]
-    _check_prices(scenario, keys, history)
-    for one in priced:
-        depth = _depth(one, keys, history)
-        kind = one.promotion_type if one.kind == "promotion" else ""
-        pool = [e for e in history.episodes if (e.kind == kind if kind else True)]
-        if one.kind == "price":
-            pool = [e for e in history.episodes if abs(e.change) > 1e-9]
-        chosen = choose_like(pool, depth, one.first, history.days, festival_days, kind)
-        found = measure(chosen, history.demand, history.weekday, history.location, history.busy, festival_days)
-        if found.count < FEWEST:
-            raise Unsupported(_too_few(one, depth, found, pool, history))
-        return found
-    if events:
-        runs = [run for one in events for run in history.festivals.get(one.event, [])]
-        found = festival_uplift(history.demand, history.weekday, history.items, runs, history.busy)
-        if found.count < FEWEST:
-            raise Unsupported(
-                f"history holds {found.count} like events of {events[0].event!r} (items x occurrences); at least {FEWEST} are "
-                f"needed. Choose more items of the category, or an event seen more often: {', '.join(_often(history))}."
-            )
-        return found
-    return LikeEvents(0, np.array([]), None, None)
-
-
-def _check_weather(scenario: Scenario, panel: Panel) -> None:
-    """Refuse changed weather where the model reads past weather only: nothing would change, which isn't an answer."""
-    if any(one.kind == "weather" for one in scenario.changes) and not any(
-        one.driver == "weather" and one.role is Role.KNOWN_FUTURE for one in panel.covariates
-    ):
-        raise Unsupported(
-            "the model in use reads the weather of past days only, so it can't say what other weather would sell. Supported: "
-            "price, promotion, event, delist."
-        )
-
-
-def _often(history: History) -> list[str]:
-    ranked = sorted(history.festivals, key=lambda one: (-len(history.festivals[one]), one))
-    return ranked[:5]
-
-
-def _depth(change: Change, keys: pl.DataFrame, history: History) -> float | None:
-    if change.price is None:
-        return change.depth
-    usual = [_usual_price(history, item, place) for item, place in keys.iter_rows()]
-    known = [one for one in usual if one]
-    return change.price / float(np.median(known)) - 1.0 if known else None
-
-
-def _usual_price(history: History, item: str, place: str) -> float | None:
-    at = _row_of(history, item, place)
-    path = history.prices[at]
-    known = path[np.isfinite(path)][-365:]
-    return float(np.median(known)) if len(known) else None
-
-
-def _row_of(history: History, item: str, place: str) -> int:
-    found = history.keys.with_row_index("row").filter((pl.col("item_id") == item) & (pl.col("location_id") == place))
-    return int(found["row"][0])
-
-
-def _check_prices(scenario: Scenario, keys: pl.DataFrame, history: History) -> None:
-    """Refuse prices outside those at which an item has been sold at the chosen locations."""
-    numbered = history.keys.with_row_index("row").join(keys, on=["item_id", "location_id"], how="semi")
-    for one in (one for one in scenario.changes if one.kind in ("price", "promotion") and (one.price or one.depth)):
-        outside: list[str] = []
-        floor, ceiling = -1.0, np.inf
-        for (item,), part in numbered.group_by("item_id", maintain_order=True):
-            paths = history.prices[part["row"].to_numpy()]
-            seen = paths[np.isfinite(paths)]
-            if not len(seen):
-                raise Unsupported(
-                    f"no price of item {item!r} is recorded, so nothing can be said of another one. Load prices."
-                )
-            usual, low, high = float(np.median(seen[-365:])), float(seen.min()), float(seen.max())
-            new = one.price if one.price is not None else usual * (1.0 + (one.depth or 0.0))
-            floor, ceiling = max(floor, low / usual - 1.0), min(ceiling, high / usual - 1.0)
-            if not low * (1 - PRICE_TOLERANCE) <= new <= high * (1 + PRICE_TOLERANCE):
-                outside.append(f"{item} at {new:.2f} (sold at {low:.2f} to {high:.2f})")
-        if not outside:
-            continue
-        count = numbered["item_id"].n_unique()
-        shown = ", ".join(outside[:5]) + (", ..." if len(outside) > 5 else "")
-        near = (
-            f"for all {count} items {floor:+.0%} to {ceiling:+.0%}"
-            if floor <= ceiling
-            else "none for all of them together"
-        )
-        rest = f"; or leave these {len(outside)} out" if len(outside) < count else ""
-        raise Unsupported(
-            f"{len(outside)} of {count} items would have a price nobody has seen, so nothing can be said: {shown}. "
-            f"Nearest supported: {near}{rest}."
-        )
-
-
-def _too_few(change: Change, depth: float | None, found: LikeEvents, pool: Sequence[Episode], history: History) -> str:
-    what = f"{depth:+.0%} price" if depth is not None else change.promotion_type
-    said = (
-        f"history holds {found.count} like events ({what}, same category, same festival or season); at least {FEWEST} are "
-        "needed to say anything."
-    )
-
-    def count(episodes: Sequence[Episode]) -> int:
-        return measure(episodes, history.demand, history.weekday, history.location, history.busy).count
-
-    here = [one for one in pool if in_season(history.days[one.first], change.first)]
-    nearest = nearest_supported(here, depth, count) if depth is not None else None
-    if nearest is not None:
-        return f"{said} Nearest supported on these days: {nearest[0]:+.0%} ({nearest[1]} like events)."
-    same = [one for one in pool if depth is None or abs(one.change - depth) <= POINTS]
-    months = months_with_enough(same, history.days, count)
-    if months:
-        shown = ", ".join(f"{calendar.month_name[month]} ({count})" for month, count in months)
-        return f"{said} The same change is supported in: {shown}."
-    anywhere = nearest_supported(pool, depth, count) if depth is not None else None
-    if anywhere is not None:
-        return f"{said} Nearest supported in any season: {anywhere[0]:+.0%} ({anywhere[1]} like events)."
-    return f"{said} No other depth or month is supported either: choose more items of the category."
 
 
 def overlay_of(
@@ -505,163 +325,6 @@ def _money(platform: Platform, keys: pl.DataFrame, prices: tuple[np.ndarray, np.
         missing = np.isnan(cost[at])
         cost[at[missing]] = found["unit_cost"].to_numpy()[missing]
     return cost
-
-
-def _orders(
-    platform: Platform, made_with: ReadyModel, settings: LakeSettings, keys: pl.DataFrame,
-    before: tuple[Panel, Forecast], after: tuple[Panel, Forecast], scenario_id: str,
-) -> dict[str, Any]:  # fmt: skip
-    """Tonight's orders of the items under both futures."""
-    cutoff = made_with.lake.grid.cutoff
-    try:
-        inputs = read_inputs(platform, cutoff)
-    except NotReady:
-        return {"known": False, "why": "there are no base forecasts of this cutoff"}
-    items = keys["item_id"].unique()
-    inputs = _narrowed(inputs, items)
-    if not inputs.stock.height:
-        return {"known": False, "why": "no stock of these items is recorded"}
-    windows = protection_days(platform, cutoff, settings.frequency).join(
-        keys, on=["item_id", "location_id"], how="semi"
-    )
-    lines = []
-    stored = inputs.forecasts.lazy().collect()
-    others = stored.join(keys, on=["item_id", "location_id"], how="anti")
-    # Both under the name of the base run, so that its own approved lines are told apart from orders in both alike.
-    name = "base"
-    for panel, forecast in (before, after):
-        job = ForecastJob(
-            made_with.lake, made_with.ensemble, made_with.model_id[:8], windows, False, name, scenario_id, Path()
-        )
-        rows = forecast_rows(job, panel, forecast, "final", forecast.model.astype(str))
-        demand = window_rows(job, panel, forecast)
-        kept = inputs.window_demand.join(keys, on=["item_id", "location_id"], how="anti")
-        changed = replace(
-            inputs,
-            forecasts=pl.concat([others, results.FORECASTS.conform(rows)]),
-            window_demand=pl.concat([results.WINDOW_DEMAND.conform(kept), demand]),
-        )
-        engine = EngineSettings(scenario=name, period_days=7 if settings.frequency == "W" else 1)
-        table = propose_orders(changed, cutoff, engine).order_lines
-        lines.append(table.join(keys, on=["item_id", "location_id"], how="semi"))
-    key = ["item_id", "location_id", "source_id"]
-    numbers = ["qty", "value"]
-    both = (
-        lines[0].select(*key, *numbers)
-        .join(lines[1].select(*key, *numbers), on=key, how="full", suffix="_scenario", coalesce=True)
-        .with_columns(pl.col("qty", "qty_scenario", "value", "value_scenario").fill_null(0.0))
-        .with_columns((pl.col("qty_scenario") - pl.col("qty")).alias("difference"))
-        .sort(pl.col("difference").abs(), *key, descending=[True, False, False, False])
-    )  # fmt: skip
-    return {
-        "known": True,
-        "units": float(both["qty"].sum()), "units_scenario": float(both["qty_scenario"].sum()),
-        "value": float(both["value"].sum()), "value_scenario": float(both["value_scenario"].sum()),
-        "lines": int((both["qty"] > 0).sum()), "lines_scenario": int((both["qty_scenario"] > 0).sum()),
-        "changed": both.filter(pl.col("difference") != 0).head(SHOWN_LINES).to_dicts(),
-    }  # fmt: skip
-
-
-def _narrowed(inputs: Inputs, items: pl.Series) -> Inputs:
-    """Only what concerns some items; limits that need all items are left away, for both futures alike."""
-    mine = pl.col("item_id").is_in(items.implode())
-    wild = mine | (pl.col("item_id") == "*")
-    return replace(
-        inputs,
-        stock=inputs.stock.filter(mine), forecasts=inputs.forecasts.lazy().filter(mine).collect(),
-        window_demand=inputs.window_demand.filter(mine), sourcing=inputs.sourcing.filter(wild),
-        item_locations=inputs.item_locations.filter(wild), items=inputs.items.filter(mine),
-        stock_lots=inputs.stock_lots.filter(mine), open_orders=inputs.open_orders.filter(mine),
-        approved=inputs.approved.filter(mine), promotions=inputs.promotions.filter(wild),
-        prices=inputs.prices.filter(mine), order_overrides=inputs.order_overrides.filter(mine),
-        history=inputs.history.filter(mine), limits=inputs.limits.filter(pl.col("limit_type") == "dc_reserve_qty"),
-    )  # fmt: skip
-
-
-def _outcome(
-    scenario: Scenario, keys: pl.DataFrame, days: list[date], before: Forecast, after: Forecast,
-    prices: tuple[np.ndarray, np.ndarray], cost: np.ndarray, support: LikeEvents, history: History, orders: dict[str, Any],
-    seed: int,
-) -> dict[str, Any]:  # fmt: skip
-    rng = np.random.default_rng(seed)
-    touched = np.broadcast_to(changed_days(scenario.changes, days), before.mean.shape)
-    factors = effect_draws(support.uplift, keys["item_id"].n_unique(), rng)
-    ones = (np.ones(before.mean.shape), np.ones(before.mean.shape))
-    worth = tuple(np.nan_to_num(one) for one in prices)
-    margin = tuple(np.nan_to_num(one - np.where(np.isnan(cost), 0.0, cost)[:, None]) for one in prices)
-    measures: dict[str, Any] = {}
-    for name, weights in (("units", ones), ("revenue", worth), ("margin", margin)):
-        if name != "units" and not any(np.isfinite(one).any() for one in prices):
-            continue
-        variances = tuple(_variance(one, weight) for one, weight in zip((before, after), weights))
-        measures[name] = as_record(compare(before.mean, after.mean, touched, weights, factors, variances))  # type: ignore[arg-type]
-    inside = touched[0]
-    model_uplift = float(after.mean[:, inside].sum() / max(before.mean[:, inside].sum(), 1e-9)) if inside.any() else 1.0
-    rest = ~inside & (np.arange(len(days)) > np.flatnonzero(inside).max(initial=-1))
-    later = (float(after.mean[:, rest].sum()), float(before.mean[:, rest].sum()))
-    uplift = support.uplift
-    return {
-        "series": keys.height, "items": keys["item_id"].n_unique(), "first": days[0].isoformat(), "last": days[-1].isoformat(),
-        "measures": measures, "orders": orders, "margin_known": bool(np.isfinite(cost).any()),
-        "support": {
-            "like_events": support.count, "at_the_same_festival": support.same_festival,
-            "uplift_mean": float(uplift.mean()) if len(uplift) else None,
-            "uplift_low": float(np.quantile(uplift, 0.1)) if len(uplift) else None,
-            "uplift_high": float(np.quantile(uplift, 0.9)) if len(uplift) else None,
-            "model_uplift": model_uplift, "after": support.after, "neighbours": support.neighbours,
-            "model_after": later[0] / later[1] if later[1] > 0 else None,
-            "series_looked_at": history.keys.height,
-        },
-        "daily": _daily(days, before, after, touched, factors),
-        "by_series": _by_series(keys, before, after, prices),
-    }  # fmt: skip
-
-
-def _variance(forecast: Forecast, weight: np.ndarray) -> float:
-    """Of the weighted total over series and days."""
-    spread = spread_of(forecast.quantiles, forecast.levels) * np.abs(weight)
-    group, bucket = np.zeros(len(spread), dtype=np.int64), np.zeros(spread.shape[1], dtype=np.int64)
-    return float(total_variance(spread, group, 1, bucket, 1)[0, 0])
-
-
-def _daily(
-    days: list[date], before: Forecast, after: Forecast, touched: np.ndarray, factors: np.ndarray
-) -> list[dict[str, Any]]:  # fmt: skip
-    group, bucket = np.zeros(len(before.mean), dtype=np.int64), np.arange(len(days))
-    made = []
-    ends = []
-    for forecast, extra in ((before, 0.0), (after, float(np.var(factors)))):
-        mean = forecast.mean.sum(axis=0)
-        variance = total_variance(spread_of(forecast.quantiles, forecast.levels), group, 1, bucket, len(days))[0]
-        variance = variance + extra * (mean * touched[0]) ** 2
-        ends.append((mean, total_quantiles(mean, variance, (0.1, 0.9))))
-    for at, day in enumerate(days):
-        made.append(
-            {
-                "date": day.isoformat(), "changed": bool(touched[0, at]),
-                "baseline": float(ends[0][0][at]), "baseline_low": float(ends[0][1][at, 0]), "baseline_high": float(ends[0][1][at, 1]),
-                "scenario": float(ends[1][0][at]), "scenario_low": float(ends[1][1][at, 0]), "scenario_high": float(ends[1][1][at, 1]),
-            }
-        )  # fmt: skip
-    return made
-
-
-def _by_series(
-    keys: pl.DataFrame, before: Forecast, after: Forecast, prices: tuple[np.ndarray, np.ndarray]
-) -> list[dict[str, Any]]:
-    """Up to 500 series, those that change most first."""
-    base, new = before.mean.sum(axis=1), after.mean.sum(axis=1)
-    revenue = [np.nan_to_num(price) for price in prices]
-    money = ((before.mean * revenue[0]).sum(axis=1), (after.mean * revenue[1]).sum(axis=1))
-    order = np.argsort(-np.abs(new - base), kind="stable")[:500]
-    items, places = keys["item_id"].to_list(), keys["location_id"].to_list()
-    return [
-        {
-            "item_id": items[at], "location_id": places[at], "units": float(base[at]), "units_scenario": float(new[at]),
-            "revenue": float(money[0][at]), "revenue_scenario": float(money[1][at]),
-        }
-        for at in order
-    ]  # fmt: skip
 
 
 def _keep(platform: Platform, made_with: ReadyModel, panel: Panel, forecast: Forecast, scenario_id: str) -> None:
