@@ -315,6 +315,7 @@ def _excel_columns(path: Path, shape: FileShape) -> tuple[FileShape, list[str]]:
     book = _excel_sheets(path)
     if shape.sheet and shape.sheet not in book.sheet_names:
         raise BadFile(f"{path.name} has no sheet {shape.sheet!r}; it has: {', '.join(book.sheet_names)}.")
+    alone: tuple[FileShape, list[str]] | None = None
     for name in [shape.sheet] if shape.sheet else book.sheet_names:
         head = book.load_sheet(name, header_row=None, n_rows=50, dtypes="string").to_polars()
         if head.is_empty():
@@ -322,7 +323,13 @@ def _excel_columns(path: Path, shape: FileShape) -> tuple[FileShape, list[str]]:
         filled = head.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
         line = shape.header_line or int((filled >= max(int(filled.max() or 1) * 0.8, 1)).arg_max() or 0) + 1
         names = [str(cell) if cell is not None else "" for cell in head.row(line - 1)]
-        return replace(shape, header_line=line), clean_names(path.name, names)
+        found = replace(shape, header_line=line), clean_names(path.name, names)
+        # A cover sheet has a title and no table beneath it.
+        if head.height > line and head.width > 1:
+            return found
+        alone = alone or found
+    if alone is not None:
+        return alone
     raise BadFile(f"{path.name} has no rows in any sheet ({', '.join(book.sheet_names)}). Nothing was loaded.")
 
 
@@ -331,9 +338,9 @@ def _excel_batches(file: SourceFile, batch_rows: int) -> Iterator[RawBatch]:
     book = _excel_sheets(file.path)
     line = 1
     for name in [file.shape.sheet] if file.shape.sheet else book.sheet_names:
-        sheet = book.load_sheet(
-            name, header_row=None, skip_rows=(file.shape.header_line or 1) - 1, dtypes="string"
-        ).to_polars()
+        # Lines are cut off here, since the reader refuses to skip more of a sheet than it has.
+        sheet = book.load_sheet(name, header_row=None, dtypes="string").to_polars()
+        sheet = sheet[(file.shape.header_line or 1) - 1 :]
         if sheet.is_empty() or sheet.width < len(file.columns):
             continue
         names = [str(cell or "").strip() or f"column_{number}" for number, cell in enumerate(sheet.row(0), start=1)]

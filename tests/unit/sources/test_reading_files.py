@@ -226,3 +226,16 @@ def test_a_page_or_json_named_csv_is_no_table(tmp_path, page):
     path.write_text(page)
     with pytest.raises(BadFile, match="HTML, XML or JSON"):
         open_file(path)
+
+
+def test_an_excel_cover_sheet_is_passed_over(tmp_path):
+    path = tmp_path / "sales.xlsx"
+    book = openpyxl.Workbook()
+    book.active.append(["Report of Monday"])
+    sheet = book.create_sheet("Data")
+    for row in (["Sales 2025"], [], ["item", "store", "qty"], ["A", "S", 1], ["B", "S", 2]):
+        sheet.append(row)
+    book.save(path)
+    file = open_file(path)
+    assert file.columns == ("item", "store", "qty")
+    assert pl.concat([batch.frame for batch in file.batches()])["item"].to_list() == ["A", "B"]
