@@ -42,7 +42,7 @@ def rows_to_export(
     """
     table = NAMES.get(what) or TABLES.get(what)
     if table is None:
-        raise BadParameter.unknown("export", what, [*NAMES, *TABLES])
+        raise BadParameter.unknown("export", what, sorted({*NAMES, *TABLES}))
     if "cutoff" not in table.names:
         rows = current(platform.tables, table) if table.kind is not Kind.RESULT else platform.tables.scan(table)
         return rows.sort(table.key), what

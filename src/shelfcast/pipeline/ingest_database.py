@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from shelfcast.domain.errors import BadInput, NotFound
-from shelfcast.pipeline.ingest_files import load_files, plan_file, raise_failures
+from shelfcast.pipeline.ingest_files import FilePlan, load_files, plan_file, raise_failures
 from shelfcast.pipeline.load_batches import MAX_BAD_SHARE
 from shelfcast.pipeline.load_report import LoadReport
 from shelfcast.ports.platform import Platform
@@ -27,7 +27,7 @@ from shelfcast.sources.database import Watermark, in_parts, marks_at, source_nam
 from shelfcast.sources.schema_drift import drift, kinds_of, remembered
 
 KIND = "watermarks"
-
+SAMPLE_ROWS = 10_000
 
 PART_ROWS = 2_000_000
 """Rows loaded at a time where there is a watermark: a load that breaks off goes on after the last of these parts."""
@@ -106,6 +106,27 @@ def ingest_database(
         load = DatabaseLoad(source, load.rows + extract.rows, report, watermark, load.parts + 1)
     platform.progress.done(f"reading {source}", f"{load.rows:,} rows")
     return load
+
+
+def plan_query(
+    platform: Platform,
+    url: str,
+    query: Query,
+    *,
+    table: str = "",
+    mapping_file: Path | None = None,
+    separator: str = "",
+) -> FilePlan | None:
+    """How the first rows of a query would be mapped; nothing is loaded. None where it has no rows."""
+    name = (query.table.split(".")[-1] or "query").lower()
+    stream = platform.reader.read(url, replace(query, watermark_column="", watermark=None))
+    first = next((frame for frame in stream if frame.height), None)
+    if first is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="shelfcast-query-") as folder:
+        path = Path(folder) / f"{name}.parquet"
+        write_extract([first.head(SAMPLE_ROWS)], path)
+        return plan_file(platform, path, table=table, mapping_file=mapping_file, separator=separator)
 
 
 def _compare_columns(platform: Platform, source: str, record_id: str, path: Path, *, accept: bool) -> str:

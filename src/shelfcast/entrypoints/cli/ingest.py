@@ -54,6 +54,10 @@ def ingest(
     paths = files or []
     if sum(map(bool, (database, dataset, paths and not dataset))) != 1:
         raise BadParameter("name files, or --database URL, or --dataset NAME FOLDER: one of the three.")
+    if show_mapping and dataset:
+        raise BadParameter(
+            f"--show-mapping is for files and databases: the columns of {dataset} are known. Nothing was loaded."
+        )
     with Bars() as bars:
         settings, platform = open_lake(lake, bars, max_bad_share=max_bad_share)
         limit = settings.max_bad_share
@@ -74,6 +78,12 @@ def ingest(
             # `--table` names the canonical table; alone it is the source's table too.
             asked = Query(source_table or ("" if query else table), query, watermark)
             canonical = table if source_table or query else ""
+            if show_mapping:
+                from shelfcast.pipeline.ingest_database import plan_query
+
+                plan = plan_query(platform, database, asked, table=canonical, mapping_file=mapping, separator=separator)
+                typer.echo(plan.as_yaml() if plan else "The database has no such rows; there is nothing to map.")
+                return
             done = ingest_database(
                 platform,
                 database,

@@ -29,6 +29,8 @@ def mapping(plan: FilePlan) -> None:
     targets = ", ".join(target.table for target in plan.mapping.targets)
     if plan.origin == "kept" or sure == 1.0:
         console.print(f"{plan.file.name} -> {targets} ({'mapping kept from before' if plan.origin == 'kept' else 'names as declared'})")  # fmt: skip
+        for sentence in plan.file.notes:
+            console.print(f"  {sentence}", style="dim", markup=False)
         _ignored(plan)
         return
     grid(

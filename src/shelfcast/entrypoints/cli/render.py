@@ -19,10 +19,9 @@ console = _TERMINAL if _TERMINAL.is_terminal else Console(highlight=False, width
 
 def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> None:
     """A table; columns named in `right` are aligned right."""
+    # Not the grid's own title: that is folded to the width of the columns.
+    console.print(title, style="bold", markup=False)
     table = Grid(
-        title=title,
-        title_justify="left",
-        title_style="bold",
         header_style="dim",
         box=None,
         pad_edge=False,
@@ -126,12 +125,26 @@ def table(found: Details, *, history: bool) -> None:
         [(c.name, c.type.value, c.unit, c.meaning) for c in one.columns],
     )
     if found.rows.height:
+        if one.name == "quarantine":
+            _quarantined(found)
+            return
         shown = [name for name in found.rows.columns if found.rows[name].null_count() < found.rows.height]
         grid(
             f"{found.rows.height} of {found.rows_then:,} rows",
             shown[:12],
             [[_short(value) for value in row[:12]] for row in found.rows.select(shown).rows()],
         )
+
+
+def _quarantined(found: Details) -> None:
+    """The reason in full, since it says what to do; the row as it came is in the export."""
+    grid(
+        f"{found.rows.height} of {found.rows_then:,} rows",
+        ("table", "source", "line", "rule", "reason"),
+        found.rows.select("table", "source", "source_line", "rule", "reason").rows(),
+        right=("line",),
+    )
+    console.print("\nThe rows as they came: `shelfcast export quarantine`.", style="dim")
 
 
 def _short(value: object) -> str:
