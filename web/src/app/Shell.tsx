@@ -3,7 +3,7 @@ import ButtonDropdown from "@cloudscape-design/components/button-dropdown";
 import Flashbar from "@cloudscape-design/components/flashbar";
 import SideNavigation from "@cloudscape-design/components/side-navigation";
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useState, useSyncExternalStore } from "react";
 import { useLocation, useNavigate } from "react-router";
 import { Mark } from "../components/Mark";
 import { useNotices } from "../components/notices";
@@ -18,12 +18,26 @@ const LOOKS: { id: Appearance; text: string }[] = [
   { id: "system", text: "As on this machine" },
 ];
 
+const narrowScreen = matchMedia("(max-width: 688px)");
+
+/** On a narrow screen the pages are a menu in the name bar: it takes less room, and reads better to screen readers. */
+function useNarrow(): boolean {
+  return useSyncExternalStore(
+    (changed) => {
+      narrowScreen.addEventListener("change", changed);
+      return () => narrowScreen.removeEventListener("change", changed);
+    },
+    () => narrowScreen.matches,
+  );
+}
+
 /** The frame of every page: name bar, navigation, notices. */
 export function Shell({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
   const { pathname } = useLocation();
   const { notices, dismiss } = useNotices();
   const admin = useMay("admin");
+  const narrow = useNarrow();
   const [open, setOpen] = useState(() => innerWidth > 900);
   const links = [
     { text: "Today", href: "/today" },
@@ -38,12 +52,13 @@ export function Shell({ children }: { children: ReactNode }) {
   const active = links.find((one) => pathname === one.href || pathname.startsWith(`${one.href}/`))?.href;
   return (
     <>
-      <TopBar />
+      <TopBar links={narrow ? links : []} active={active} />
       <AppLayout
         headerSelector="#top-bar"
         navigationOpen={open}
         onNavigationChange={({ detail }) => setOpen(detail.open)}
         toolsHide
+        navigationHide={narrow}
         navigationWidth={200}
         maxContentWidth={1600}
         ariaLabels={{
@@ -81,7 +96,7 @@ export function Shell({ children }: { children: ReactNode }) {
   );
 }
 
-function TopBar() {
+function TopBar({ links, active }: { links: { text: string; href: string }[]; active?: string }) {
   const me = useMe();
   const navigate = useNavigate();
   const queries = useQueryClient();
@@ -110,6 +125,20 @@ function TopBar() {
         Shelfcast
       </a>
       <span className="space" />
+      {links.length > 0 && (
+        <nav className="awsui-context-top-navigation" aria-label="Pages">
+          <ButtonDropdown
+            variant="normal"
+            items={links.map((one) => ({ id: one.href, text: one.text, href: one.href, disabled: false }))}
+            onItemFollow={(event) => {
+              event.preventDefault();
+              navigate(event.detail.id);
+            }}
+          >
+            {links.find((one) => one.href === active)?.text ?? "Pages"}
+          </ButtonDropdown>
+        </nav>
+      )}
       <div className="awsui-context-top-navigation">
         <ButtonDropdown
           variant="normal"
