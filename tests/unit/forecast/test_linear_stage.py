@@ -60,4 +60,6 @@ def test_a_column_seen_on_few_periods_says_little_however_many_series_repeat_it(
 def test_without_counts_the_ridge_is_that_of_the_column() -> None:
     columns = stage_features(NAMES)
     assert ridge_strength(NAMES, columns).tolist() == [0.02, 0.02, 5.0]
-    assert ridge_strength(NAMES, columns, np.array([364, 364, 364]), 364).tolist() == pytest.approx([0.02, 0.02, 5.0], rel=0.01)
+    assert ridge_strength(NAMES, columns, np.array([364, 364, 364]), 364).tolist() == pytest.approx(
+        [0.02, 0.02, 5.0], rel=0.01
+    )
