@@ -47,6 +47,8 @@ SHRINK_UNITS = 30.0
 """A group's day factor is drawn to that of other locations as if it had sold this much more, as they did."""
 SHRINK_WEEKDAY = 8.0
 """A weekday factor is drawn to 1 as if this many units more had been sold, all of them as usual."""
+BEYOND_MEASURE = 20.0
+"""Times the best days without a promotion that no promotion reaches."""
 SHORT_HISTORY = 1.6
 """Times the usual score a level shift needs where the past is too short to show how much the series wanders."""
 
@@ -196,6 +198,18 @@ def scan(
                 written += 1
                 flags += 1
             t += length
+        # A promotion or a cut price explains high sales, and a day without stock is no measure of any; a number beyond
+        # all measure is a typing error on such days too.
+        for r in range(begin, end):
+            t = periods[r]
+            if recent <= t <= last and np.isnan(y[t]) and flags < MOST_FLAGS // 2:
+                best_day = third_largest(y, factor, max(first, T - windows[YEAR]), last + 1, t, t)
+                if units[r] > BEYOND_MEASURE * (best_day + limits[SPIKE_UNITS]):
+                    out_series[written], out_kind[written], out_period[written] = i, SPIKE, t
+                    out_length[written], out_value[written], out_expected[written] = 1, units[r], mean
+                    out_score[written] = (root(units[r]) - root(mean)) / scale
+                    written += 1
+                    flags += 1
         # Returns beyond all sales: a wrong sign or a typing error.
         for r in range(begin, end):
             t = periods[r]

@@ -118,6 +118,22 @@ def test_a_promotion_explains_a_spike() -> None:
     assert not found(flags(shop, events=promotion.cast(no_events().schema)), shop, series, "spike", T - 20)
 
 
+@pytest.mark.parametrize("why", ["a promotion", "no stock"])
+def test_neither_a_promotion_nor_an_empty_shelf_explains_a_million(why: str) -> None:
+    shop = calm_shop(7)
+    series = fast_series(shop)[0]
+    shop.units[series, T - 20] = 1_000_000
+    item, location = shop.name(series)
+    day = shop.days[T - 20]
+    said = pl.DataFrame([{"item_id": item, "location_id": location, "first_date": day, "last_date": day}])
+    out = pl.DataFrame([{"item_id": item, "location_id": location, "date": day, "in_stock_share": 0.0}])
+    more = {"events": said.cast(no_events().schema)} if why == "a promotion" else {"availability": out}
+    flagged = flags(shop, **more)
+    assert found(flagged, shop, series, "spike", T - 20, within=0)
+    assert flagged.filter(pl.col("kind") == "spike").height == 1
+    assert "1,000,000" in flagged.filter(pl.col("kind") == "spike")["reason"].item()
+
+
 def test_zeros_are_explained_by_recorded_availability() -> None:
     shop = calm_shop(8)
     series = fast_series(shop)[0]
