@@ -243,6 +243,7 @@ def _step_parameters(
         horizon=horizon or settings.horizon,
         seed=settings.seed,
         retrain=retrain,
+        currency=settings.currency,
         partition_rows=settings.partition_rows,
     )
 

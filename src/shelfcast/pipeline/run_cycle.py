@@ -42,6 +42,7 @@ def last_sales_date(platform: Platform) -> date:
 
 def run_cycle(platform: Platform, parameters: Parameters, *, steps: tuple[str, ...] = CYCLE) -> CycleResult:
     """Run the steps in their order; a step whose inputs have not changed costs nothing."""
+    from shelfcast.pipeline import override_forecasts
     from shelfcast.pipeline.train_model import due
 
     done: list[StepResult] = []
@@ -49,4 +50,6 @@ def run_cycle(platform: Platform, parameters: Parameters, *, steps: tuple[str, .
         if name == "train" and not due(platform, parameters):
             continue
         done.append(run_step(platform, name, parameters if name == "train" else replace(parameters, retrain=False)))
+        if name == "forecast":
+            override_forecasts.apply(platform, parameters.cutoff, parameters.scenario)
     return CycleResult(parameters.cutoff, tuple(done))
