@@ -198,7 +198,9 @@ def _refuse_mixed(path: Path, head: bytes) -> None:
     Lines count as UTF-8 that spell accented letters in it: in any other encoding that would be letters and signs in an
     order that nobody writes.
     """
-    lines = [line for line in head.splitlines()[:-1] if any(byte > 127 for byte in line)]
+    # The last line of a head may be cut within a letter.
+    whole = head.splitlines() if len(head) < HEAD_BYTES else head.splitlines()[:-1]
+    lines = [line for line in whole if any(byte > 127 for byte in line)]
     spelled = wrong = 0
     example = b""
     for line in lines:
@@ -211,7 +213,7 @@ def _refuse_mixed(path: Path, head: bytes) -> None:
         shown = example.decode("cp1252", "replace")[:80]
         raise BadFile(
             f"{path.name} mixes encodings: {spelled} of its first lines are UTF-8, {wrong} aren't (line "
-            f"{head.splitlines().index(example) + 1}: {shown}). Nothing was loaded. Export it again in one encoding, UTF-8 at best, or "
+            f"{whole.index(example) + 1}: {shown}). Nothing was loaded. Export it again in one encoding, UTF-8 at best, or "
             "mend these lines."
         )
 

@@ -193,6 +193,13 @@ def test_a_file_of_two_encodings_is_refused_and_told_where(tmp_path):
         open_file(path)
 
 
+def test_one_line_in_another_encoding_at_the_end_is_found(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_bytes(("item,store,qty\n" + "Käse,Köln,1\n" * 50).encode() + b"Brot,K\xf6ln,3\n")
+    with pytest.raises(BadFile, match=r"50 of its first lines are UTF-8, 1 aren't .line 52"):
+        open_file(path)
+
+
 def test_letters_and_signs_that_happen_to_spell_utf8_are_no_second_encoding(tmp_path):
     path = tmp_path / "sales.csv"
     path.write_bytes("item,store,qty\nNESCAFÉ®,Köln,1\nCafé,Genève,2\n".encode("cp1252"))
