@@ -129,7 +129,7 @@ function Content({ series }: { series: SeriesDetail }) {
         header={
           <Header
             variant="h2"
-            description={`From data until ${day(series.cutoff)}. The darker the band, the more likely; drag the slider for more history.`}
+            description={`From data until ${day(series.cutoff)}. The stronger the colour, the more likely; drag the slider for more history.`}
           >
             History and forecast
           </Header>
