@@ -238,7 +238,7 @@ def _step_parameters(
     from shelfcast.pipeline.steps import Parameters as StepParameters
 
     return StepParameters(
-        cutoff=cutoff or last_sales_date(platform),
+        cutoff=cutoff or last_sales_date(platform, settings.frequency),
         frequency=settings.frequency,
         horizon=horizon or settings.horizon,
         seed=settings.seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -23,8 +23,10 @@ class CycleResult:
         return next(one for one in self.steps if one.step == name)
 
 
-def last_sales_date(platform: Platform) -> date:
+def last_sales_date(platform: Platform, frequency: str = "D") -> date:
     """The newest business date with sales: the cutoff a cycle uses unless told otherwise.
+
+    A week's row carries the week's first day and knows its last one, unless that week isn't over yet.
 
     Raises:
         NotReady: no sales in the lake.
@@ -32,11 +34,13 @@ def last_sales_date(platform: Platform) -> date:
     # A day whose till is still running is summed up already, but is no whole day yet.
     running = (pl.col("origin") == "events") & (pl.col("known_at") > platform.clock.now())
     sales = current(platform.tables, curated.SALES).filter(~running.fill_null(False))
-    newest = sales.select(pl.col("date").max()).collect().item()
+    newest: date | None = sales.select(pl.col("date").max()).collect().item()
     if newest is None:
         raise NotReady(
             "there are no sales in the lake yet. Load some: `shelfcast ingest FILE...`, or `shelfcast demo` for a made-up shop."
         )
+    if frequency == "W":
+        return max(newest, min(newest + timedelta(days=6), platform.clock.now().date()))
     return newest
 
 

@@ -59,7 +59,7 @@ def run(
         if not step:
             ingest_events(platform, frequency=settings.frequency)
         parameters = Parameters(
-            cutoff=cutoff.date() if cutoff else last_sales_date(platform),
+            cutoff=cutoff.date() if cutoff else last_sales_date(platform, settings.frequency),
             frequency=settings.frequency,
             horizon=settings.horizon,
             seed=settings.seed,
