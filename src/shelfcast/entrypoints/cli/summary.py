@@ -77,7 +77,12 @@ def _accuracy(found: Mapping[str, Any]) -> None:
 
 def _orders(found: Mapping[str, Any], currency: str) -> None:
     if not found.get("lines"):
-        console.print("No orders are proposed." + (f" {found['why']}" if found.get("why") else ""))
+        why = found.get("why", "")
+        if none := found.get("no_order"):
+            why = (
+                f"{none:,} lines were worked out and need nothing now; `shelfcast tables order_lines` says why of each."
+            )
+        console.print(f"No orders are proposed. {why}".strip(), markup=False)
         return
     console.print(
         f"\n[bold]{found['lines']:,} order lines[/bold] worth [bold]{found['value']:,.0f} {currency}[/bold] proposed"
