@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,7 +79,11 @@ def ingest_database(
     load = DatabaseLoad(source, 0, None, query.watermark, 0)
     platform.progress.start(f"reading {source}")
     stream = without_known(platform.reader.read(url, query), marks)
-    for part in in_parts(stream, query.watermark_column, part_rows):
+    # Without a watermark there is no place to go on from: all rows are one load, streamed to the extract.
+    parts: Iterable[Iterable[pl.DataFrame]] = (
+        in_parts(stream, query.watermark_column, part_rows) if query.watermark_column else [stream]
+    )
+    for part in parts:
         with tempfile.TemporaryDirectory(prefix="shelfcast-query-") as folder:
             path = Path(folder) / f"{name}.parquet"
             extract = write_extract(part, path, query.watermark_column)
@@ -95,7 +99,7 @@ def ingest_database(
                 frequency=frequency,
             )
             raise_failures([report])
-            last_marks = marks_at(part[-1], query.watermark_column) if query.watermark_column else []
+            last_marks = marks_at(list(part)[-1], query.watermark_column) if query.watermark_column else []
         watermark = extract.watermark if extract.watermark is not None else load.watermark
         if query.watermark_column and extract.watermark is not None:
             body = {"source": source, "column": query.watermark_column, "watermark": watermark}

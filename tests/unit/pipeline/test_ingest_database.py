@@ -18,7 +18,7 @@ from shelfcast.domain.tables.curated import SALES
 from shelfcast.pipeline.ingest_database import ingest_database
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.source_reader import Query
-from shelfcast.sources.database import in_parts
+from shelfcast.sources.database import in_parts, write_extract
 
 URL = "postgresql://shop@host/till"
 QUERY = Query(table="sales", watermark_column="line")
@@ -107,3 +107,21 @@ def test_rows_that_come_later_with_the_watermark_of_the_last_one_are_not_missed(
     assert load(platform, Rows(rows)).rows == 1
     assert load(platform, Rows(rows)).report is None
     assert platform.tables.state(SALES).rows == 9
+
+
+def test_a_query_without_a_watermark_streams(monkeypatch):
+    """A table larger than memory is written to its extract as it is read."""
+    reader, platform, waiting = Rows(table(100)), in_memory(), []
+
+    def watched(batches, path, watermark_column=""):
+        def each():
+            for batch in batches:
+                waiting.append(reader.read_rows)
+                yield batch
+
+        return write_extract(each(), path, watermark_column)
+
+    monkeypatch.setattr("shelfcast.pipeline.ingest_database.write_extract", watched)
+    done = ingest_database(replace(platform, reader=reader), URL, Query(table="sales"))
+    assert (done.rows, platform.tables.state(SALES).rows) == (100, 100)
+    assert waiting == list(range(10, 101, 10))
