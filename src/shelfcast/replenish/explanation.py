@@ -99,7 +99,7 @@ def _stock(line: Mapping[str, Any]) -> str:
 
 def _steps(line: Mapping[str, Any], codes: list[str]) -> str:
     quantity = line.get("need") or 0.0
-    parts = [f"need {_units(quantity)}"]
+    parts = [f"need {_units(quantity)}{_more_or_less(line, quantity)}"]
     packs, total = line.get("packs"), line.get("qty") or 0.0
     pack = line.get("pack_size") or (total / packs if packs else 0.0)
     cap = ", ".join(_CAPS[code] for code in codes if code in _CAPS) or "a cap"
@@ -114,6 +114,19 @@ def _steps(line: Mapping[str, Any], codes: list[str]) -> str:
         pack_words = words.format(pack=_units(pack), cap=cap) if pack or name != "step_pack" else "whole packs"
         parts.append(f"{pack_words} -> {_units(quantity)}")
     return "; ".join(parts)
+
+
+def _more_or_less(line: Mapping[str, Any], need: float) -> str:
+    """Why the need isn't target less stock: part of a delivery doesn't arrive, or another source has its share."""
+    target, position = line.get("order_up_to"), line.get("inventory_position")
+    if target is None or position is None or need <= 0.0:
+        return ""
+    short = target - position
+    if short <= 0.0 or abs(short - need) <= 0.005 * need:
+        return ""
+    if short < need:
+        return f" ({_units(short)} short; {100 * short / need:.0f} % of what is ordered arrives)"
+    return f" ({_units(short)} short, in part from another source)"
 
 
 def _notes(line: Mapping[str, Any], codes: list[str]) -> str:

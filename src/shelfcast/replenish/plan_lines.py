@@ -193,7 +193,7 @@ def _policy_and_level(
 ) -> tuple[Integers, Floats]:
     """Policy of each line, and the level where the policy sets it itself. A fixed cost per order makes ordering up to
     the level every time too dear: base stock by cost then becomes R_s_S. Not so for goods that expire: a lot made to save
-    orders is thrown away in part (replayed on a shop with 22 of 80 item-locations of fresh food, it cost more than it saved)."""
+    orders may be thrown away in part."""
     policy = parameters.number("policy").astype(np.int64)
     dear = (lines["order_cost"] > 0.0) & (kind == targets.ECONOMIC) & ~parameters.ruled("policy")
     dear &= ~perishables.expires(lines)

@@ -49,6 +49,14 @@ def test_the_sentence_is_read_from_the_line_alone() -> None:
     )
 
 
+def test_the_sentence_says_why_the_need_is_not_target_less_stock() -> None:
+    half_arrives = line(propose(stock=[stock(2.0)], sourcing=[source(yield_share=0.5)]))
+    assert half_arrives["need"] == pytest.approx(2 * (half_arrives["order_up_to"] - half_arrives["inventory_position"]))
+    assert "50 % of what is ordered arrives" in explain(half_arrives)
+    whole = line(propose(stock=[stock(2.0)], sourcing=[source()]))
+    assert "arrives" not in explain(whole)
+
+
 def test_the_sentence_tells_of_every_change() -> None:
     one = line(
         propose(
