@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -76,15 +77,20 @@ def export_file(
         raise BadParameter.unknown("format", format, FORMATS)
     rows, name = rows_to_export(platform, what, cutoff=cutoff, all_stages=all_stages)
     path = output or Path(f"{name}.{format}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         if format == "csv":
             rows.sink_csv(partial)
         else:
             rows.sink_parquet(partial, compression="zstd")
         count = rows.select(pl.len()).collect().item()
         partial.replace(path)
+    except OSError as error:
+        raise BadParameter(
+            f"{path} can't be written: {error.strerror or error}. Name a file in a folder you may write to."
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     return Exported(what, path, count)

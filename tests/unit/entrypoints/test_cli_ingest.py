@@ -64,3 +64,10 @@ def test_the_quarantine_shows_each_reason_in_full(lake: Path, tmp_path: Path, ca
     assert run("tables", "quarantine", "--lake", lake) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "sales sales.csv 2 number" in shown and "'many' is no number" in shown and "mapping" in shown
+
+
+def test_an_export_that_cannot_be_written_says_so(lake: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").write_text("")
+    for output in (tmp_path, tmp_path / "file" / "sales.csv"):
+        assert run("export", "sales", "--lake", lake, "-o", output) == 2
+        assert "can't be written" in capsys.readouterr().err
