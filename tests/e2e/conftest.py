@@ -53,7 +53,7 @@ class Server:
     """What pages wrote to the console as errors."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where screenshots go: $SHELFCAST_SHOTS, else a temporary folder."""
     folder = Path(os.environ.get("SHELFCAST_SHOTS") or tmp_path_factory.mktemp("shots"))
@@ -61,7 +61,7 @@ def shots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     lake = tmp_path_factory.mktemp("browser-lake")
     files = write_shop(tmp_path_factory.mktemp("browser-shop"))
@@ -91,15 +91,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process.stdout.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[object]:
+    # Of this package only: while it lives, its thread runs an event loop and no other test could run its own.
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as made, made.chromium.launch(executable_path=CHROMIUM) as chromium:
         yield chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page(browser, server) -> Iterator[object]:
     """One person's browser through the whole journey."""
     context = browser.new_context(

@@ -381,7 +381,9 @@ def test_station_files_become_weather_of_the_locations_that_name_the_station(ser
 
 
 @pytest.mark.parametrize(
-    "body", [gzip.compress(STATION.encode())[:30], b"a;b\n1;2\n", b"<html></html>", b"x," * 10 + b"x\n"]
+    "body",
+    [gzip.compress(STATION.encode(), mtime=0)[:30], b"a;b\n1;2\n", b"<html></html>", b"x," * 10 + b"x\n"],
+    ids=["half a gzip", "other columns", "a web page", "no header"],
 )
 def test_a_station_file_in_another_form_is_not_used(body):
     with pytest.raises(BadFile):

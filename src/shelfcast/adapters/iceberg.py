@@ -206,13 +206,15 @@ class IcebergTables:
     def _open(self, table: Table) -> IcebergTable:
         """The table, made or grown to its declaration."""
         from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, TableAlreadyExistsError
+        from sqlalchemy.exc import IntegrityError
 
         for attempt in range(20):
             stored = self._load(table)
             try:
                 if stored is None:
                     namespace, catalog = self._namespace(table), self._connect()
-                    with suppress(NamespaceAlreadyExistsError):
+                    # Two writers that both saw it missing: the SQL catalog lets its constraint tell the second.
+                    with suppress(NamespaceAlreadyExistsError, IntegrityError):
                         catalog.create_namespace(namespace)
                     stored = catalog.create_table(
                         (namespace, table.name),

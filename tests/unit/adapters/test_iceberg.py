@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 import pytest
 from pyiceberg.catalog import load_catalog
+from pyiceberg.catalog.sql import SqlCatalog
 
 from shelfcast.adapters.iceberg import IcebergTables
 from shelfcast.adapters.iceberg_schema import partition_of, schema_of
@@ -213,6 +214,21 @@ def test_two_writers_lose_nothing(tmp_path: Path) -> None:
     assert standing.select(SALES.key).is_unique().all() and standing.height == 2 * 3 * 3 * 40 + 2 * 40
     assert tables.scan(ITEMS).collect()["item_id"].n_unique() == 6 == tables.state(ITEMS).rows
     assert table_fingerprint(tables, SALES) == str(of_rows(SALES, tables.scan(SALES)))
+
+
+def test_two_writers_may_make_the_zone_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = IcebergTables.local(tmp_path), IcebergTables.local(tmp_path)
+    catalog, exists = second._connect(), SqlCatalog.namespace_exists
+
+    def look_too_early(*arguments: object) -> bool:
+        monkeypatch.setattr(SqlCatalog, "namespace_exists", exists)
+        seen = exists(*arguments)  # type: ignore[arg-type]
+        merge(first, ITEMS, pl.DataFrame({"item_id": ["A"]}), received_at=RECEIVED)
+        return seen
+
+    monkeypatch.setattr(SqlCatalog, "namespace_exists", look_too_early)
+    merge(second, ITEMS, pl.DataFrame({"item_id": ["B"]}), received_at=RECEIVED)
+    assert catalog.list_namespaces() and second.state(ITEMS).rows == 2
 
 
 def die_after(lake: Path, commits: int) -> None:
