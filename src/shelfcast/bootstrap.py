@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shelfcast.domain.errors import BadParameter, Conflict
+from shelfcast.domain.errors import BadParameter, Conflict, NotFound
 from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.progress import Progress, Silent
-from shelfcast.settings import FILE_NAME, Settings, with_values
+from shelfcast.settings import FILE_NAME, PREFIX, AwsPlaces, Settings, with_values
 
 if TYPE_CHECKING:
     from shelfcast.adapters.local.jobs import WorkerProcesses
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from shelfcast.ports.clock import Clock
     from shelfcast.ports.file_delivery import FileDelivery
     from shelfcast.ports.http_client import HttpClient
+
+
+SAVED_SETTINGS = ("settings", "lake")
+"""Kind and id of the record that holds a lake's changed settings on AWS."""
 
 
 def local(settings: Settings, progress: Progress | None = None) -> Platform:
@@ -42,6 +47,78 @@ def local(settings: Settings, progress: Progress | None = None) -> Platform:
         reader=Databases(),
         progress=progress or Silent(),
     )
+
+
+def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1) -> Platform:
+    """Iceberg tables in the Glue catalog, files in S3, records in DynamoDB; region and role as the environment says."""
+    from shelfcast.adapters.aws import session
+    from shelfcast.adapters.aws.records import DynamoRecords
+    from shelfcast.adapters.iceberg import IcebergTables
+    from shelfcast.adapters.local.clock import SystemClock
+    from shelfcast.adapters.local.databases import Databases
+    from shelfcast.adapters.local.engine import LocalEngine
+    from shelfcast.adapters.objects import Objects
+    from shelfcast.adapters.routed import RoutedBlobs
+
+    options = session.object_options()
+    received = Objects(places.raw or places.blobs, options)
+    exported = Objects(places.exports or places.blobs, options)
+    routes = {"raw/": received, "incoming/": received, "dead_letters/": received, "exports/": exported}
+    return Platform(
+        tables=IcebergTables(
+            "shelfcast",
+            session.catalog_properties(),
+            places.warehouse,
+            namespace_prefix=places.database_prefix,
+            storage_options=session.storage_options(),
+        ),
+        blobs=RoutedBlobs(Objects(places.blobs, options), routes),
+        records=DynamoRecords(places.records_table),
+        clock=SystemClock(),
+        engine=LocalEngine(workers),
+        reader=Databases(),
+        progress=progress or Silent(),
+    )
+
+
+def open_aws(environ: Mapping[str, str], progress: Progress | None = None) -> tuple[Settings, Platform]:
+    """The settings and the platform of the lake on AWS the environment names.
+
+    Raises:
+        BadParameter: the environment names no whole lake, or settings that aren't allowed.
+    """
+    workers = int(environ.get("SHELFCAST_WORKERS", "1"))
+    platform = aws(AwsPlaces.read(environ), progress, workers=workers)
+    return aws_settings(environ, platform), platform
+
+
+def aws_settings(environ: Mapping[str, str], platform: Platform) -> Settings:
+    """Settings of a lake on AWS: those changed in the app are a record; the environment stands over them."""
+    try:
+        saved = platform.records.get(*SAVED_SETTINGS).body
+    except NotFound:
+        saved = {}
+    return Settings.over(saved, environ, lake=Path(tempfile.gettempdir()))
+
+
+def change_aws_settings(environ: Mapping[str, str], platform: Platform, values: Mapping[str, object]) -> Settings:
+    """Keep changed settings of a lake on AWS.
+
+    Raises:
+        BadParameter: a value that isn't allowed, or one the environment sets; nothing was written.
+    """
+    fixed = sorted(name for name in values if PREFIX + name.upper() in environ)
+    if fixed:
+        raise BadParameter(f"{', '.join(fixed)}: set by the deployment's parameters. Change them there.")
+    try:
+        record = platform.records.get(*SAVED_SETTINGS)
+        body, version = dict(record.body), record.version
+    except NotFound:
+        body, version = {}, 0
+    body |= values
+    Settings.over(body, environ)
+    platform.records.put(*SAVED_SETTINGS, body, expected=version)
+    return aws_settings(environ, platform)
 
 
 def in_memory() -> Platform:

@@ -65,11 +65,20 @@ class Settings(BaseModel):
             raise BadParameter(
                 f"{path} can't be read as TOML: {error}. Mend that line, or delete the file's content."
             ) from error
+        return cls.over(values, environ, lake=lake, **arguments)
+
+    @classmethod
+    def over(cls, saved: Mapping[str, object], environ: Mapping[str, str], **arguments: object) -> Settings:
+        """Saved settings, the environment over them, arguments over both.
+
+        Raises:
+            BadParameter: values that aren't allowed, all of them in one message.
+        """
+        values = dict(saved)
         for name in cls.model_fields:
             if (variable := PREFIX + name.upper()) in environ and name != "lake":
                 values[name] = environ[variable]
         values.update({name: value for name, value in arguments.items() if value is not None})
-        values["lake"] = lake
         return cls.checked(values)
 
     @classmethod
@@ -96,6 +105,39 @@ class Settings(BaseModel):
             text = f'"{shown}"' if isinstance(shown, str) else str(shown)
             lines.append(f"{'# ' if value is None else ''}{name} = {text}  # {field.description}")
         return "\n".join(lines) + "\n"
+
+
+class AwsPlaces(BaseModel):
+    """Where a lake on AWS keeps what it keeps. Every field comes from the environment (SHELFCAST_<NAME>)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    warehouse: str = Field(pattern="^s3://.", description="s3://bucket/prefix tables live under")
+    blobs: str = Field(pattern="^s3://.", description="s3://bucket of uploads, models and mappings")
+    raw: str = Field(default="", description="s3://bucket of received files; with the other blobs when empty")
+    exports: str = Field(default="", description="s3://bucket of exported files; with the other blobs when empty")
+    database_prefix: str = Field(default="shelfcast_", description="Begins the names of the Glue databases")
+    records_table: str = Field(min_length=3, description="DynamoDB table of records")
+    cycle_machine: str = Field(default="", description="ARN of the state machine of the daily cycle")
+    jobs_machine: str = Field(default="", description="ARN of the state machine that works queued jobs")
+    topic: str = Field(default="", description="ARN of the SNS topic people are told through")
+    stream: str = Field(default="", description="Kinesis stream of till events; straight into the log when empty")
+    model_group: str = Field(default="", description="SageMaker model package group; none when empty")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> AwsPlaces:
+        """
+        Raises:
+            BadParameter: one is missing or isn't allowed; all of them in one message.
+        """
+        values = {name: environ[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environ}
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg']} ({one['input']!r})" for one in error.errors()
+            )
+            raise BadParameter(f"a lake on AWS can't be opened: {problems}. Set them in the environment.") from error
 
 
 def with_values(text: str, values: Mapping[str, object]) -> str:

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from shelfcast.adapters.aws import session
 from shelfcast.adapters.memory import MemoryBlobs
 from shelfcast.adapters.objects import Objects
-from shelfcast.domain.errors import BadParameter, Conflict, NotFound
+from shelfcast.adapters.routed import RoutedBlobs
+from shelfcast.domain.errors import BadParameter, Conflict, NotFound, SourceDown
 from shelfcast.ports.blob_store import BlobStore
+from tests.emulator import Emulator
 
 
-@pytest.fixture(params=["memory", "folder", "object store"])
+@pytest.fixture(params=["memory", "folder", "object store", "s3", "routed"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlobStore:
     match request.param:
         case "memory":
             return MemoryBlobs()
         case "folder":
             return Objects.local(tmp_path / "blobs here")
-        case _:
+        case "object store":
             # The way of S3, on obstore's store in memory; files over 8 bytes go in parts.
             monkeypatch.setattr("shelfcast.adapters.objects.SINGLE_PUT_BYTES", 8)
             return Objects("memory:///")
+        case "routed":
+            return RoutedBlobs(MemoryBlobs(), {"m/": MemoryBlobs(), "a/": MemoryBlobs()})
+        case _:
+            monkeypatch.setattr("shelfcast.adapters.objects.SINGLE_PUT_BYTES", 8)
+            name = request.getfixturevalue("bucket")()
+            return Objects(f"s3://{name}", session.object_options())
 
 
 @pytest.fixture
@@ -121,3 +131,23 @@ def test_the_address_in_a_folder_is_a_path(tmp_path: Path) -> None:
     blobs.put("a/b c.txt", b"text")
     assert Path(blobs.uri("a/b c.txt")).read_bytes() == b"text"
     assert blobs.list("") == ["a/b c.txt"]
+
+
+def test_a_routed_key_lies_in_its_own_store_under_its_whole_name() -> None:
+    rest, raw = MemoryBlobs(), MemoryBlobs()
+    blobs = RoutedBlobs(rest, {"raw/": raw})
+    blobs.put("raw/a", b"1")
+    blobs.put("rawer", b"2")
+    assert raw.list("") == ["raw/a"] and rest.list("") == ["rawer"]
+    assert blobs.list("r") == ["raw/a", "rawer"] and blobs.list("raw/") == ["raw/a"]
+
+
+def test_a_bucket_that_is_not_there_is_told(emulator: Callable[[], Emulator]) -> None:
+    emulator()
+    blobs = Objects("s3://no-such-bucket", session.object_options())
+    with pytest.raises(SourceDown, match="no-such-bucket"):
+        blobs.put("a", b"")
+    with pytest.raises((SourceDown, NotFound), match="no-such-bucket"):
+        blobs.get("a")
+    with pytest.raises(SourceDown, match="no-such-bucket"):
+        blobs.list("")

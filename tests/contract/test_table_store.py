@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from shelfcast.adapters.aws import session
 from shelfcast.adapters.iceberg import IcebergTables
 from shelfcast.adapters.memory import MemoryTables
 from shelfcast.domain.errors import BadParameter, Conflict, NotFound
@@ -31,9 +32,24 @@ LABELS = changed(READINGS, name="labels", partition="name")
 PLAIN = changed(READINGS, name="plain", partition=None)
 
 
-@pytest.fixture(params=["memory", "iceberg"])
+@pytest.fixture(params=["memory", "iceberg", "glue"])
 def tables(request: pytest.FixtureRequest, tmp_path: Path) -> TableStore:
-    return MemoryTables() if request.param == "memory" else IcebergTables.local(tmp_path / "my lake")
+    match request.param:
+        case "memory":
+            return MemoryTables()
+        case "iceberg":
+            return IcebergTables.local(tmp_path / "my lake")
+        case _:
+            return glue_tables(request)
+
+
+def glue_tables(request: pytest.FixtureRequest) -> IcebergTables:
+    """Tables in S3 with the Glue catalog, as `bootstrap.aws` makes them."""
+    name = request.getfixturevalue("bucket")()
+    return IcebergTables(
+        "shelfcast", session.catalog_properties(), f"s3://{name}/tables",
+        namespace_prefix=request.getfixturevalue("database_prefix"), storage_options=session.storage_options(),
+    )  # fmt: skip
 
 
 def rows(names: str, first: date = date(2024, 1, 30), days: int = 3, value: float = 1.0) -> pl.DataFrame:

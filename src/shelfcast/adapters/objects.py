@@ -57,7 +57,7 @@ class Objects:
             _copy_into(self._root, key, data, create)
             return
         import obstore
-        from obstore.exceptions import AlreadyExistsError, BaseError
+        from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 
         mode = "create" if create else "overwrite"
         try:
@@ -70,6 +70,10 @@ class Objects:
                 obstore.put(self._store, key, content, mode=mode, use_multipart=False)
         except AlreadyExistsError as error:
             raise _taken(key) from error
+        except (NotFoundError, FileNotFoundError) as error:
+            if isinstance(data, Path) and not data.exists():
+                raise
+            raise self._down(key, error) from error  # the bucket isn't there
         except BaseError as error:
             raise self._down(key, error) from error
 
@@ -88,10 +92,14 @@ class Objects:
     def list(self, prefix: str) -> list[str]:
         """See the port. obstore lists by whole folders: asked for the prefix's folder, then narrowed."""
         import obstore
+        from obstore.exceptions import BaseError, NotFoundError
 
         folder = prefix.rpartition("/")[0]
-        found = obstore.list(self._store, prefix=folder or None)
-        return sorted(one["path"] for batch in found for one in batch if one["path"].startswith(prefix))
+        try:
+            found = obstore.list(self._store, prefix=folder or None)
+            return sorted(one["path"] for batch in found for one in batch if one["path"].startswith(prefix))
+        except (NotFoundError, FileNotFoundError, BaseError) as error:
+            raise self._down(f"listing {prefix or 'it'}", error) from error
 
     def delete(self, key: str) -> None:
         check_key(key)
@@ -121,7 +129,7 @@ class Objects:
 
     def _down(self, key: str, error: Exception) -> SourceDown:
         return SourceDown(
-            f"{self.url} failed on {key}: {error}. Check that it is there and that we may use it, then retry."
+            f"{self.url} failed on {key}: {str(error).partition(chr(10))[0]}. Check that it is there and that we may use it, then retry."
         )
 
 
