@@ -101,6 +101,8 @@ class JobKind:
     lane: str
     parameters: type[Parameters]
     function: str = "job_kinds:"
+    tries: int = 2
+    """How often it is tried when something outside fails (a source, the disk, another writer)."""
 
     def run(self, platform: Platform, settings: LakeSettings, job: Job) -> Mapping[str, Any]:
         module, name = self.function.split(":")

@@ -2,10 +2,12 @@
 
     queued -> running -> done | failed | cancelled
        ^_________|  lease ran out (worker killed): taken up again, at most MAX_ATTEMPTS times
+       ^_________|  failed for want of something outside (`postpone`): tried again later, as often as its kind allows
 
 A claim is a compare-and-swap on the job's record, so two workers never run the same job; a worker renews its lease and,
 once another has taken over, can no longer write the outcome. Jobs of the lane `lake` change the lake and run one at a
-time; `quick` ones (scenarios, exports, overrides) run beside them.
+time (the lane has a record of its own, so that two workers can't take two of them at the same moment); `quick` ones
+(scenarios, exports) run beside them, at most MOST_QUICK at once.
 """
 
 from __future__ import annotations
@@ -31,6 +33,12 @@ QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed"
 FINAL = (DONE, FAILED, CANCELLED)
 LEASE = timedelta(seconds=45)
 MAX_ATTEMPTS = 3
+MOST_QUICK = 4
+"""Quick jobs that run at once, over all workers."""
+TAKING = timedelta(seconds=15)
+"""How long a worker may take between taking the lane and taking the job."""
+LANE = "lanes"
+"""Who has a lane: {"job_id", "attempt"} of the job that took it last."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,12 @@ class Job:
     claim: str = ""
     host: str = ""
     process: int = 0
+    failures: int = 0
+    """How often it failed for want of something outside and was postponed."""
+    not_before: datetime | None = None
+    """A postponed job waits until then."""
+    schedule: str = ""
+    """The schedule that started it."""
     version: int = 0
 
     @property
@@ -83,14 +97,19 @@ class LogLine:
 
 
 def submit(
-    platform: Platform, kind: str, title: str, lane: str, parameters: Mapping[str, Any], by: str, *, retry_of: str = ""
-) -> Job:
-    """Put a job into the queue. Its id begins with the moment, so that ids sort by time."""
+    platform: Platform, kind: str, title: str, lane: str, parameters: Mapping[str, Any], by: str, *, retry_of: str = "",
+    job_id: str = "", schedule: str = "",
+) -> Job:  # fmt: skip
+    """Put a job into the queue. Its id begins with the moment, so that ids sort by time.
+
+    Raises:
+        Conflict: a job with the given `job_id` was submitted already.
+    """
     now = platform.clock.now()
-    job_id = f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+    job_id = job_id or f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
     body = {
         "kind": kind, "title": title, "lane": lane, "parameters": dict(parameters), "state": QUEUED,
-        "created_at": now.isoformat(), "created_by": by, "retry_of": retry_of,
+        "created_at": now.isoformat(), "created_by": by, "retry_of": retry_of, "schedule": schedule,
     }  # fmt: skip
     # The pointer first: killed in between, it points at nothing and is swept away; the other way round a job would be lost.
     platform.records.put(OPEN, job_id, {"lane": lane, "created_at": now.isoformat()})
@@ -138,7 +157,7 @@ def claim(
     """
     now = platform.clock.now()
     waiting: list[Job] = []
-    lake_is_busy = False
+    lake_is_busy, quick_running = False, 0
     for pointer in platform.records.query(OPEN):
         try:
             job = job_of(platform.records.get(KIND, pointer.record_id))
@@ -154,16 +173,43 @@ def claim(
         )
         if job.state == RUNNING and not gone:
             lake_is_busy |= job.lane == LAKE
+            quick_running += job.lane == QUICK
             continue
-        if job.lane in lanes:
+        if job.lane in lanes and (job.not_before is None or job.not_before <= now or job.cancel_asked):
             waiting.append(job)
     for job in waiting:
-        if job.lane == LAKE and lake_is_busy:
+        if (job.lane == LAKE and lake_is_busy) or (job.lane == QUICK and quick_running >= MOST_QUICK):
+            continue
+        if job.lane == LAKE and not _hold_lane(platform, job, dead, host):
             continue
         taken = _take(platform, job, host, process)
         if taken is not None:
             return taken
     return None
+
+
+def _hold_lane(platform: Platform, job: Job, dead: Sequence[int], host: str) -> bool:
+    """Take the lane for a job. False while another has it: one that runs, or one about to (it has some seconds for it)."""
+    now = platform.clock.now()
+    try:
+        held = platform.records.get(LANE, LAKE)
+    except NotFound:
+        held = None
+    if held is not None and held.body["job_id"] != job.job_id:
+        with suppress(NotFound):
+            other = job_of(platform.records.get(KIND, held.body["job_id"]))
+            lives = other.lease_until is not None and other.lease_until >= now
+            if other.state == RUNNING and lives and not (other.host == host and other.process in dead):
+                return False
+            about_to = not other.finished and other.attempt < int(held.body["attempt"])
+            if about_to and now - datetime.fromisoformat(held.body["at"]) < TAKING:
+                return False
+    body = {"job_id": job.job_id, "attempt": job.attempt + 1, "at": now.isoformat()}
+    try:
+        platform.records.put(LANE, LAKE, body, expected=held.version if held else 0)
+    except Conflict:
+        return False
+    return True
 
 
 def _take(platform: Platform, job: Job, host: str, process: int) -> Job | None:
@@ -172,16 +218,16 @@ def _take(platform: Platform, job: Job, host: str, process: int) -> Job | None:
     if job.cancel_asked:
         _close(platform.records, job, body | {"state": CANCELLED, "ended_at": now.isoformat(), "error": "cancelled"})
         return None
-    if job.attempt >= MAX_ATTEMPTS:
+    if job.attempt - job.failures >= MAX_ATTEMPTS:
         why = (
-            f"its worker ended {job.attempt} times before it was done, usually killed for want of memory. "
+            f"its worker ended {job.attempt - job.failures} times before it was done, usually killed for want of memory. "
             "See its log; give the machine more memory or make partitions smaller, then retry."
         )
         _close(platform.records, job, body | {"state": FAILED, "ended_at": now.isoformat(), "error": why})
         return None
     body |= {
         "state": RUNNING, "attempt": job.attempt + 1, "claim": secrets.token_hex(8), "host": host, "process": process,
-        "lease_until": (now + LEASE).isoformat(), "started_at": body.get("started_at") or now.isoformat(), "tasks": [],
+        "lease_until": (now + LEASE).isoformat(), "started_at": body.get("started_at") or now.isoformat(), "tasks": [], "not_before": None,
     }  # fmt: skip
     try:
         return job_of(platform.records.put(KIND, job.job_id, body, expected=job.version))
@@ -220,6 +266,20 @@ def finish(
         }  # fmt: skip
         with suppress(Conflict):
             return _close(platform.records, job_of(record), body)
+
+
+def postpone(platform: Platform, job: Job, error: str, wait: timedelta) -> Job:
+    """Put a running job back to be tried again after a while; a worker that lost its claim writes nothing."""
+    while True:
+        record = platform.records.get(KIND, job.job_id)
+        if record.body.get("claim") != job.claim or record.body["state"] != RUNNING:
+            return job_of(record)
+        body = dict(record.body) | {
+            "state": QUEUED, "error": error, "claim": "", "lease_until": None, "failures": job.failures + 1,
+            "not_before": (platform.clock.now() + wait).isoformat(),
+        }  # fmt: skip
+        with suppress(Conflict):
+            return job_of(platform.records.put(KIND, job.job_id, body, expected=record.version))
 
 
 def cancel(platform: Platform, job_id: str) -> Job:
@@ -305,5 +365,6 @@ def job_of(record: Record) -> Job:
         datetime.fromisoformat(body["created_at"]), body["created_by"], moment("started_at"), moment("ended_at"),
         int(body.get("attempt", 0)), bool(body.get("cancel_asked")), tuple(Task(**one) for one in body.get("tasks", ())),
         body.get("result", {}), body.get("error", ""), body.get("retry_of", ""), moment("lease_until"),
-        body.get("claim", ""), body.get("host", ""), int(body.get("process", 0)), record.version,
+        body.get("claim", ""), body.get("host", ""), int(body.get("process", 0)), int(body.get("failures", 0)),
+        moment("not_before"), body.get("schedule", ""), record.version,
     )  # fmt: skip

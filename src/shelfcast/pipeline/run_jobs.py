@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from os import getpid
 from typing import Any
 
-from shelfcast.domain.errors import ShelfcastError
+from shelfcast.domain.errors import Conflict, ShelfcastError, SourceDown
 from shelfcast.pipeline import job_kinds, queue_jobs
 from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.pipeline.queue_jobs import CANCELLED, DONE, FAILED, Job, Task
@@ -25,6 +26,9 @@ BEAT_SECONDS = 1.0
 IDLE_SECONDS = 0.4
 PATIENCE_SECONDS = 20.0
 """How long a cancelled job may go on without a sign of progress before its process is given up."""
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
+PASSES = (SourceDown, Conflict, OSError)
+"""What may be over by itself in a while: nobody answers, somebody else wrote first, a full disk."""
 
 
 class Cancelled(ShelfcastError):
@@ -125,6 +129,13 @@ def _run(platform: Platform, settings: Callable[[], LakeSettings], job: Job, giv
     except Cancelled:
         state, error = CANCELLED, "cancelled"
         progress.log(f"{job.title}: cancelled", "warning")
+    except PASSES as problem:
+        state, error = FAILED, str(problem)
+        if job.failures + 1 < job_kinds.KINDS[job.kind].tries:
+            wait = backoff(job.failures)
+            progress.log(f"{error} It is tried again in {wait}.", "warning")
+            return queue_jobs.postpone(platform, job, error, wait)
+        progress.log(error, "error")
     except ShelfcastError as problem:
         state, error = FAILED, str(problem)
         progress.log(error, "error")
@@ -134,6 +145,15 @@ def _run(platform: Platform, settings: Callable[[], LakeSettings], job: Job, giv
         state, error = FAILED, f"{type(problem).__name__}: {problem}. This is a defect; its trace is in the job's log."
         progress.log("".join(traceback.format_exception(problem)), "error")
     return queue_jobs.finish(platform, job, state, result=result, error=error, tasks=progress.tasks)
+
+
+def backoff(failures: int) -> timedelta:
+    """How long to wait after so many failures before this one.
+
+    >>> [str(backoff(number)) for number in range(5)]
+    ['0:00:30', '0:02:00', '0:08:00', '0:32:00', '1:00:00']
+    """
+    return min(FIRST_WAIT * 4 ** min(failures, 10), LONGEST_WAIT)
 
 
 def run_waiting(platform: Platform, settings: LakeSettings, lanes: Sequence[str] = queue_jobs.LANES) -> list[Job]:

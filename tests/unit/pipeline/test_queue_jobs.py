@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from shelfcast.adapters.local.records import SqliteRecords
 from shelfcast.bootstrap import in_memory
-from shelfcast.domain.errors import BadParameter, Conflict, NotFound
+from shelfcast.domain.errors import BadParameter, Conflict, NotFound, SourceDown
 from shelfcast.pipeline import job_kinds, queue_jobs
 from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.pipeline.queue_jobs import LAKE, QUICK, Task
@@ -33,8 +34,6 @@ def test_jobs_are_taken_oldest_first_and_each_once(platform):
 
 
 def test_two_workers_never_take_the_same_job(tmp_path):
-    from dataclasses import replace
-
     platform = replace(in_memory(), records=SqliteRecords(tmp_path / "records.db"))
     for _ in range(20):
         queue(platform)
@@ -45,6 +44,7 @@ def test_two_workers_never_take_the_same_job(tmp_path):
         while (job := queue_jobs.claim(platform)) is not None:
             with lock:
                 taken.append(job.job_id)
+            queue_jobs.finish(platform, job, "done")
 
     workers = [threading.Thread(target=work) for _ in range(4)]
     for one in workers:
@@ -61,6 +61,89 @@ def test_work_on_the_lake_runs_one_at_a_time_and_quick_work_beside_it(platform):
     assert queue_jobs.claim(platform).job_id == quick.job_id
     assert queue_jobs.claim(platform) is None
     assert queue_jobs.get(platform, two.job_id).state == "queued"
+
+
+def test_two_workers_never_run_two_jobs_on_the_lake_at_once(tmp_path):
+    platform = replace(in_memory(), records=SqliteRecords(tmp_path / "records.db"))
+    for _ in range(12):
+        queue(platform, LAKE)
+    lock = threading.Lock()
+    running, most, done = [], [], []
+
+    def work() -> None:
+        for _ in range(40):
+            job = queue_jobs.claim(platform)
+            if job is None:
+                continue
+            with lock:
+                running.append(job.job_id)
+                most.append(len(running))
+            with lock:
+                running.remove(job.job_id)
+            queue_jobs.finish(platform, job, "done")
+            done.append(job.job_id)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    platform.records.close()
+    assert max(most) == 1 and len(done) == len(set(done)) == 12
+
+
+def test_a_worker_killed_between_taking_the_lane_and_its_job_holds_others_up_for_seconds_only(platform):
+    first, second = queue(platform, LAKE), queue(platform, LAKE)
+    assert queue_jobs._hold_lane(platform, first, (), "")
+    assert not queue_jobs._hold_lane(platform, second, (), ""), "it is about to run"
+    platform.clock.advance(queue_jobs.TAKING)
+    assert queue_jobs._hold_lane(platform, second, (), "")
+
+
+def test_only_so_many_quick_jobs_run_at_once(platform):
+    for _ in range(queue_jobs.MOST_QUICK + 1):
+        queue(platform)
+    running = [queue_jobs.claim(platform) for _ in range(queue_jobs.MOST_QUICK)]
+    assert queue_jobs.claim(platform) is None
+    queue_jobs.finish(platform, running[0], "done")
+    assert queue_jobs.claim(platform) is not None
+
+
+def test_a_job_that_fails_for_want_of_something_outside_is_tried_again_later_and_later(platform, monkeypatch):
+    monkeypatch.setitem(job_kinds.KINDS, "export", replace(job_kinds.KINDS["export"], tries=3))
+
+    def down(*_):
+        raise SourceDown("nobody answers")
+
+    monkeypatch.setattr(job_kinds, "export", down)
+    job = queue(platform)
+    waits = []
+    for _ in range(2):
+        run_waiting(platform, LakeSettings())
+        now = queue_jobs.get(platform, job.job_id)
+        assert now.state == "queued" and now.error == "nobody answers"
+        waits.append(now.not_before - platform.clock.now())
+        assert run_waiting(platform, LakeSettings()) == [], "not before its time"
+        platform.clock.moment = now.not_before
+    run_waiting(platform, LakeSettings())
+    ended = queue_jobs.get(platform, job.job_id)
+    assert ended.state == "failed" and ended.failures == 2 and waits[1] > waits[0]
+    assert "tried again in" in "".join(line.text for _, line in queue_jobs.log_lines(platform, job.job_id))
+
+
+def test_bad_input_is_not_tried_again(platform, monkeypatch):
+    monkeypatch.setitem(job_kinds.KINDS, "export", replace(job_kinds.KINDS["export"], tries=3))
+    platform.clock.advance(timedelta(seconds=1))
+    job = queue_jobs.submit(platform, "export", "Export", QUICK, {"what": "nonsense"}, "dana")
+    run_waiting(platform, LakeSettings())
+    assert queue_jobs.get(platform, job.job_id).state == "failed"
+
+
+def test_a_postponed_job_can_be_cancelled(platform):
+    queue(platform)
+    job = queue_jobs.postpone(platform, queue_jobs.claim(platform), "down", timedelta(hours=1))
+    assert queue_jobs.cancel(platform, job.job_id).state == "cancelled"
+    assert queue_jobs.claim(platform) is None
 
 
 def test_a_job_whose_worker_died_is_taken_up_again_when_its_lease_ran_out(platform):
