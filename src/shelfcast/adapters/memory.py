@@ -13,9 +13,10 @@ import polars as pl
 
 from shelfcast.adapters.blob_keys import check_key
 from shelfcast.adapters.record_bodies import encode, matches
-from shelfcast.domain.errors import BadParameter, Conflict, NotFound, SourceDown
+from shelfcast.domain.errors import BadParameter, Conflict, NotFound, ShelfcastError, SourceDown
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import Table
+from shelfcast.ports.notifier import Notice
 from shelfcast.ports.record_store import Record
 from shelfcast.ports.source_reader import Query
 from shelfcast.ports.table_store import Maintenance, Notes, Snapshot, TableState, spell
@@ -197,3 +198,17 @@ class NoDatabases:
 
     def read(self, url: str, query: Query, *, batch_rows: int = 500_000) -> Iterator[pl.DataFrame]:  # noqa: ARG002
         raise SourceDown("there are no databases here: this platform lives in memory.")
+
+
+class MemoryNotifier:
+    """Keeps what it was told to tell; `fails` is raised instead where it is set."""
+
+    def __init__(self) -> None:
+        self.sent: list[Notice] = []
+        self.fails: ShelfcastError | None = None
+
+    def send(self, notice: Notice) -> str:
+        if self.fails is not None:
+            raise self.fails
+        self.sent.append(notice)
+        return ""
