@@ -18,10 +18,13 @@ from shelfcast.settings import FILE_NAME, PREFIX, AwsPlaces, Settings, with_valu
 
 if TYPE_CHECKING:
     from shelfcast.adapters.local.jobs import WorkerProcesses
+    from shelfcast.adapters.record_models import RecordModels
     from shelfcast.pipeline.issue_tokens import Verifier
+    from shelfcast.ports.blob_store import BlobStore
     from shelfcast.ports.clock import Clock
     from shelfcast.ports.file_delivery import FileDelivery
     from shelfcast.ports.http_client import HttpClient
+    from shelfcast.ports.model_registry import ModelRegistry
 
 
 SAVED_SETTINGS = ("settings", "lake")
@@ -36,17 +39,43 @@ def local(settings: Settings, progress: Progress | None = None) -> Platform:
     from shelfcast.adapters.local.engine import LocalEngine
     from shelfcast.adapters.local.records import SqliteRecords
     from shelfcast.adapters.objects import Objects
+    from shelfcast.adapters.record_models import RecordModels
 
     root = settings.lake.resolve()
+    blobs, records = Objects.local(root / "blobs"), SqliteRecords(root / "records.db")
     return Platform(
         tables=IcebergTables.local(root / "lake"),
-        blobs=Objects.local(root / "blobs"),
-        records=SqliteRecords(root / "records.db"),
+        blobs=blobs,
+        records=records,
         clock=SystemClock(),
         engine=LocalEngine(settings.workers),
         reader=Databases(),
+        models=_local_models(settings, root, RecordModels(records, blobs), blobs),
         progress=progress or Silent(),
     )
+
+
+def _local_models(settings: Settings, root: Path, in_records: RecordModels, blobs: BlobStore) -> ModelRegistry:
+    """MLflow where it is installed or the lake has its file already, else records: never two truths in one lake.
+
+    Raises:
+        BadParameter: a lake whose models are in MLflow is to keep them in records.
+    """
+    from importlib.util import find_spec
+
+    from shelfcast.adapters.local.mlflow_models import DATABASE, MlflowModels
+
+    there = (root / DATABASE).exists()
+    if settings.model_registry == "records":
+        if there:
+            raise BadParameter(
+                f"model_registry is records, but this lake keeps its models in {root / DATABASE}. Set model_registry to mlflow "
+                "(or leave it out), or move that file away: the versions in it are then no longer known."
+            )
+        return in_records
+    if settings.model_registry == "mlflow" or there or find_spec("mlflow") is not None:
+        return MlflowModels(root, blobs, in_records)
+    return in_records
 
 
 def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1) -> Platform:
@@ -58,12 +87,15 @@ def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1
     from shelfcast.adapters.local.databases import Databases
     from shelfcast.adapters.local.engine import LocalEngine
     from shelfcast.adapters.objects import Objects
+    from shelfcast.adapters.record_models import RecordModels
     from shelfcast.adapters.routed import RoutedBlobs
 
     options = session.object_options()
     received = Objects(places.raw or places.blobs, options)
     exported = Objects(places.exports or places.blobs, options)
     routes = {"raw/": received, "incoming/": received, "dead_letters/": received, "exports/": exported}
+    records = DynamoRecords(places.records_table)
+    blobs = RoutedBlobs(Objects(places.blobs, options), routes)
     return Platform(
         tables=IcebergTables(
             "shelfcast",
@@ -72,11 +104,12 @@ def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1
             namespace_prefix=places.database_prefix,
             storage_options=session.storage_options(),
         ),
-        blobs=RoutedBlobs(Objects(places.blobs, options), routes),
-        records=DynamoRecords(places.records_table),
+        blobs=blobs,
+        records=records,
         clock=SystemClock(),
         engine=LocalEngine(workers),
         reader=Databases(),
+        models=RecordModels(records, blobs),
         progress=progress or Silent(),
     )
 
@@ -131,8 +164,11 @@ def in_memory() -> Platform:
         MemoryTables,
         NoDatabases,
     )
+    from shelfcast.adapters.record_models import RecordModels
 
-    return Platform(MemoryTables(), MemoryBlobs(), MemoryRecords(), FixedClock(), InlineEngine(), NoDatabases())
+    blobs, records = MemoryBlobs(), MemoryRecords()
+    models = RecordModels(records, blobs)
+    return Platform(MemoryTables(), blobs, records, FixedClock(), InlineEngine(), NoDatabases(), models)
 
 
 def open_lake(folder: Path, progress: Progress | None = None, **arguments: object) -> tuple[Settings, Platform]:

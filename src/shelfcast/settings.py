@@ -34,6 +34,9 @@ class Settings(BaseModel):
     seed: int = Field(default=0, description="Seed of everything drawn at random")
     max_bad_share: float = Field(default=0.5, ge=0, le=1, description="Share of a load's rows that may be quarantined")
     keep_snapshots: int = Field(default=20, ge=1, description="Table snapshots kept for time travel")
+    model_registry: Literal["auto", "mlflow", "records"] = Field(
+        default="auto", description="Where models are kept: MLflow where it is installed, or records"
+    )
     host: str = Field(default="127.0.0.1", description="Address the server listens on")
     port: int = Field(default=8787, ge=0, le=65535, description="Port the server listens on")
 

@@ -152,7 +152,7 @@ def server(request) -> Iterator[Server]:
 @pytest.fixture
 def platform() -> Platform:
     made = in_memory()
-    return Platform(made.tables, made.blobs, made.records, made.clock, made.engine, Databases())
+    return Platform(made.tables, made.blobs, made.records, made.clock, made.engine, Databases(), made.models)
 
 
 def read(server: Server, query: Query, **more) -> list[pl.DataFrame]:

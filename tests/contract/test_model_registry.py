@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,13 +21,34 @@ from shelfcast.ports.model_registry import CARD_FILE, CHALLENGER, CHAMPION, MODE
 AT = datetime(2026, 3, 1, 4, 30, 15, 123456, tzinfo=UTC)
 
 
-@pytest.fixture(params=["memory", "records"])
+@pytest.fixture(params=["memory", "records", "mlflow"])
 def registry(request: pytest.FixtureRequest, tmp_path: Path) -> ModelRegistry:
     match request.param:
         case "memory":
             return RecordModels(MemoryRecords(), MemoryBlobs())
-        case _:
+        case "records":
             return RecordModels(SqliteRecords(tmp_path / "records.db"), Objects.local(tmp_path / "blobs"))
+        case _:
+            return mlflow_models(tmp_path, request.getfixturevalue("mlflow_database"))
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow file of another folder: making one takes a second, so it is made once and copied."""
+    pytest.importorskip("mlflow")
+    from shelfcast.adapters.local.mlflow_store import MlflowStore
+
+    root = tmp_path_factory.mktemp("mlflow")
+    MlflowStore(root / "mlflow.db", Objects.local(root / "blobs"))
+    return root / "mlflow.db"
+
+
+def mlflow_models(root: Path, template: Path) -> ModelRegistry:
+    from shelfcast.adapters.local.mlflow_models import MlflowModels
+
+    shutil.copyfile(template, root / "mlflow.db")
+    blobs = Objects.local(root / "blobs")
+    return MlflowModels(root, blobs, RecordModels(SqliteRecords(root / "records.db"), blobs))
 
 
 def candidate(name: str, **changes: object) -> Candidate:

@@ -70,13 +70,6 @@ class RecordModels:
             raise unknown_model(model_id) from error
         return version_of(body) if "facts" in body else next(one for one in self.list() if one.model_id == model_id)
 
-    def list(self) -> list[ModelVersion]:
-        bodies = [dict(one.body) for one in self._records.query(VERSIONS)]
-        old = sorted((one for one in bodies if "facts" not in one), key=lambda one: one.get("trained_at") or "")
-        found = [version_of(one) for one in bodies if "facts" in one]
-        found += [version_of(as_version(one, number)) for number, one in enumerate(old, 1 - len(old))]
-        return sorted(found, key=lambda one: one.number, reverse=True)
-
     def load(self, model_id: str, name: str = MODEL_FILE) -> bytes:
         version = self.get(model_id)
         if name not in version.files:
@@ -128,6 +121,13 @@ class RecordModels:
             changes.append(now[1])  # it may not be in the history yet: killed before, or a lake that had none
         kept = [one for number, one in enumerate(changes) if not number or changes[number - 1].model_id != one.model_id]
         return kept[::-1]
+
+    def list(self) -> list[ModelVersion]:
+        bodies = [dict(one.body) for one in self._records.query(VERSIONS)]
+        old = sorted((one for one in bodies if "facts" not in one), key=lambda one: one.get("trained_at") or "")
+        found = [version_of(one) for one in bodies if "facts" in one]
+        found += [version_of(as_version(one, number)) for number, one in enumerate(old, 1 - len(old))]
+        return sorted(found, key=lambda one: one.number, reverse=True)
 
 
 def as_version(body: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -89,10 +89,6 @@ class ModelRegistry(Protocol):
         """
         ...
 
-    def list(self) -> list[ModelVersion]:
-        """Every version, the newest (highest number) first."""
-        ...
-
     def load(self, model_id: str, name: str = MODEL_FILE) -> bytes:
         """One of a version's files.
 
@@ -125,4 +121,8 @@ class ModelRegistry(Protocol):
         Raises:
             BadParameter: an alias that isn't one of `ALIASES`.
         """
+        ...
+
+    def list(self) -> list[ModelVersion]:
+        """Every version, the newest (highest number) first."""
         ...

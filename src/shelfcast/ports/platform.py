@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from shelfcast.ports.blob_store import BlobStore
 from shelfcast.ports.clock import Clock
 from shelfcast.ports.engine import Engine
+from shelfcast.ports.model_registry import ModelRegistry
 from shelfcast.ports.progress import Progress, Silent
 from shelfcast.ports.record_store import RecordStore
 from shelfcast.ports.source_reader import SourceReader
@@ -15,7 +16,7 @@ from shelfcast.ports.table_store import TableStore
 
 @dataclass(frozen=True)
 class Platform:
-    """Where tables, blobs and records live, what time it is, what runs kernels, who is told of progress."""
+    """Where tables, blobs, records and models live, what time it is, what runs kernels, who is told of progress."""
 
     tables: TableStore
     blobs: BlobStore
@@ -23,4 +24,5 @@ class Platform:
     clock: Clock
     engine: Engine
     reader: SourceReader
+    models: ModelRegistry
     progress: Progress = field(default_factory=Silent)
