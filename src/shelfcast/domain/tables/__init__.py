@@ -1,12 +1,14 @@
-"""Every canonical table, declared once (`curated`, `supply`, `results`)."""
+"""Every canonical table, declared once (`curated`, `supply`, `results`, `monitoring`)."""
 
 from __future__ import annotations
 
 from shelfcast.domain.errors import NotFound
-from shelfcast.domain.tables import curated, results, supply
+from shelfcast.domain.tables import curated, monitoring, results, supply
 from shelfcast.domain.tables.schema import Column, Kind, Table, Type, Zone
 
-TABLES: dict[str, Table] = {table.name: table for table in (*curated.TABLES, *supply.TABLES, *results.TABLES)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (*curated.TABLES, *supply.TABLES, *results.TABLES, *monitoring.TABLES)
+}
 
 
 def table(name: str) -> Table:
@@ -20,4 +22,6 @@ def table(name: str) -> Table:
     return TABLES[name]
 
 
-__all__ = ["TABLES", "Column", "Kind", "Table", "Type", "Zone", "curated", "results", "supply", "table"]
+__all__ = [
+    "TABLES", "Column", "Kind", "Table", "Type", "Zone", "curated", "monitoring", "results", "supply", "table",
+]  # fmt: skip
