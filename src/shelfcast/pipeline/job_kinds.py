@@ -16,6 +16,7 @@ from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.pipeline.queue_jobs import LAKE, QUICK, Job
 from shelfcast.ports.platform import Platform
 
+RetrainCause = Literal["schedule", "drift", "accuracy", "hand"]
 StepName = Literal["quality", "features", "train", "forecast", "replenish"]
 
 
@@ -39,12 +40,16 @@ class CycleParameters(Parameters):
 
 
 class RetrainParameters(Parameters):
-    """Train a model on the history up to the cutoff and score it on past cutoffs."""
+    """Train a challenger on the history up to the cutoff, compare it with the champion, promote it if it is better."""
 
     cutoff: date | None = None
     """Last business date whose data may be used; the newest sales date when left out."""
     promote: bool = True
-    """Make it the champion; otherwise it stays a challenger."""
+    """Make it the champion if it is better; otherwise it stays a challenger whatever the comparison says."""
+    reason: str = Field(default="", max_length=500)
+    """Why a new model is wanted; kept with the decision."""
+    cause: RetrainCause | None = None
+    """What asked for it; left out: the schedule that started the job, else a person."""
 
 
 class LoadParameters(Parameters):
