@@ -89,6 +89,40 @@ class OverrideParameters(Parameters):
     """Propose orders anew afterwards."""
 
 
+class ConnectParameters(Parameters):
+    """Fetch what is new from an outside source."""
+
+    source: Literal[
+        "weather-forecast", "weather-archive", "weather-previous", "weather-stations", "holidays", "fred", "world-bank"
+    ]
+    locations: list[str] = Field(default=[], max_length=10_000)
+    """Weather: only these; empty = all with coordinates."""
+    series: list[str] = Field(default=[], max_length=200)
+    """FRED: SERIES=FREQUENCY, such as CPIAUCSL=M. Its key is the variable SHELFCAST_FRED_KEY."""
+    indicators: list[str] = Field(default=[], max_length=200)
+    """World Bank: such as FP.CPI.TOTL.ZG."""
+    countries: list[str] = Field(default=[], max_length=300)
+    """World Bank and holidays: ISO 3166."""
+    base_url: str = Field(default="", max_length=500, pattern=r"^(https?://.*)?$")
+    """Address of another server with the same form (a mirror, a proxy)."""
+
+
+class PushParameters(Parameters):
+    """Send approved order lines to the ERP's door, and fetch its acknowledgements.
+
+    The door is named by the variables SHELFCAST_ERP_SFTP, _HOST_KEY, _KEY_FILE, _PASSPHRASE, _PASSWORD, or _WEBHOOK, _SECRET."""
+
+    format: Literal["csv", "json", "x12", "edifact"] = "csv"
+    source: str = Field(default="", max_length=64)
+    """Only orders to this supplier."""
+    sender: str = Field(default="SHELFCAST", max_length=35)
+    recipient: str = Field(default="ERP", max_length=35)
+    channel: str = Field(default="erp", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    """Name of the door, for its numbering."""
+    collect: bool = True
+    """Fetch acknowledgements too."""
+
+
 class MaintainParameters(Parameters):
     """Join small files, expire snapshots, delete what nothing refers to, forget old jobs."""
 
@@ -129,14 +163,17 @@ def read(kind: str, parameters: Mapping[str, Any]) -> Parameters:
         raise BadParameter(f"a {kind} job can't be started like this: {problems}.") from error
 
 
-def start(platform: Platform, kind: str, parameters: Mapping[str, Any], by: str, *, title: str = "") -> Job:
+def start(
+    platform: Platform, kind: str, parameters: Mapping[str, Any], by: str, *, title: str = "", schedule: str = ""
+) -> Job:
     """Check the parameters and queue the job.
 
     Raises:
         BadParameter: see `read`.
     """
     checked = read(kind, parameters).model_dump(mode="json", exclude_defaults=True)
-    return queue_jobs.submit(platform, kind, title or KINDS[kind].title, KINDS[kind].lane, checked, by)
+    named = title or KINDS[kind].title
+    return queue_jobs.submit(platform, kind, named, KINDS[kind].lane, checked, by, schedule=schedule)
 
 
 def run_cycle(
@@ -280,5 +317,7 @@ KINDS: dict[str, JobKind] = {
         JobKind("scenario", "Work out a scenario", QUICK, ScenarioParameters, "run_scenario:run_job"),
         JobKind("overrides", "Apply overrides", LAKE, OverrideParameters, "job_kinds:overrides"),
         JobKind("maintain", "Maintain the lake", LAKE, MaintainParameters, "job_kinds:maintain"),
+        JobKind("connect", "Fetch outside data", LAKE, ConnectParameters, "outside_jobs:connect", tries=4),
+        JobKind("push", "Send orders to the ERP", QUICK, PushParameters, "outside_jobs:push", tries=5),
     )
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from shelfcast.ports.blob_store import BlobStore
 from shelfcast.ports.clock import Clock
+from shelfcast.ports.doors import Closed, Doors
 from shelfcast.ports.engine import Engine
 from shelfcast.ports.model_registry import ModelRegistry
 from shelfcast.ports.progress import Progress, Silent
@@ -26,3 +27,4 @@ class Platform:
     reader: SourceReader
     models: ModelRegistry
     progress: Progress = field(default_factory=Silent)
+    doors: Doors = field(default_factory=Closed)
