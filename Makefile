@@ -34,7 +34,7 @@ web: $(VENV)/.app  ## build the web app; without it the server offers the API on
 .PHONY: test
 test: $(VENV)/.dev $(VENV)/.web $(VENV)/.kernels  ## run every test
 	@$(NODE_PATH) npm --prefix web test --silent
-	@$(BIN)/pytest -n $(shell nproc 2>/dev/null || echo 2) --dist loadgroup
+	@$(BIN)/pytest -n $(shell nproc 2>/dev/null || echo 2) --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: $(VENV)/.dev $(VENV)/.web  ## lint, types, import contracts

@@ -14,9 +14,6 @@ import pytest
 from tests.e2e.conftest import PASSWORD, SIZES
 from tests.e2e.shop import FESTIVAL, ITEMS, LAST, STORES, write_night
 
-pytestmark = pytest.mark.xdist_group("browser")
-"""One journey in one process: a mark added while collecting comes too late for xdist, which would split it."""
-
 JOB = 120_000
 """Milliseconds a job may take on a busy machine."""
 PAGES = {

@@ -18,8 +18,6 @@ from shelfcast.domain.access import Role
 from tests.functional.api_shop import make_shop
 from tests.functional.shops import ENVIRONMENT
 
-pytestmark = pytest.mark.xdist_group("api")
-
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):

@@ -13,8 +13,6 @@ import pytest
 
 from tests.functional.shops import ENVIRONMENT, result_hashes, shelfcast
 
-pytestmark = pytest.mark.xdist_group("cycle")
-
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory) -> Path:
