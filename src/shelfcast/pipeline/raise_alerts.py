@@ -29,6 +29,8 @@ STATES = (OPEN, ACKNOWLEDGED, RESOLVED)
 GRAVITY: Mapping[Severity, int] = {"note": 0, "warning": 1, "critical": 2}
 SAME_EPISODE = timedelta(hours=24)
 """Found again so soon after it went by itself, it never went."""
+STAYS_RESOLVED = timedelta(hours=72)
+"""What a person resolved stays so when it is found again unchanged; later it is told anew."""
 MOST_HISTORY = 50
 SYSTEM = "shelfcast"
 """Who acts where nobody does."""
@@ -167,9 +169,9 @@ def change(platform: Platform, alert_id: str, how: Callable[[Alert], Alert | Non
             return alert_of(platform.records.put(KIND, alert_id, body_of(after), expected=before.version))
 
 
-def noted(alert: Alert, at: datetime, who: str, did: str, note: str = "", **changes: Any) -> Alert:
+def noted(alert: Alert, at: datetime, who: str, did: str, remark: str = "", **changes: Any) -> Alert:
     """The alert with a line in its history and some fields changed."""
-    line = {"at": at.isoformat(), "who": who, "did": did} | ({"note": note} if note else {})
+    line = {"at": at.isoformat(), "who": who, "did": did} | ({"note": remark} if remark else {})
     return replace(alert, history=(*alert.history, line)[-MOST_HISTORY:], **changes)
 
 
@@ -186,7 +188,7 @@ def _found(platform: Platform, finding: Finding) -> tuple[Alert, bool]:
         with suppress(Conflict):
             version = before.version if before else 0
             made = alert_of(platform.records.put(KIND, alert_id, body_of(after), expected=version))
-            return made, before is None or not before.standing
+            return made, made.standing and (before is None or not before.standing)
 
 
 def _opened(alert_id: str, finding: Finding, now: datetime) -> Alert:
@@ -197,6 +199,9 @@ def _opened(alert_id: str, finding: Finding, now: datetime) -> Alert:
 def _again(platform: Platform, before: Alert, finding: Finding, now: datetime) -> Alert:
     worse = GRAVITY[finding.severity] > GRAVITY[before.finding.severity]
     seen = replace(before, finding=finding, seen_at=now, times=before.times + 1)
+    dealt_with = before.resolved_at if not before.standing and before.resolved_by != SYSTEM else None
+    if dealt_with is not None and not worse and now - dealt_with < STAYS_RESOLVED:
+        return seen
     if not before.standing:
         wavers = (
             before.resolved_by == SYSTEM and before.resolved_at is not None and now - before.resolved_at < SAME_EPISODE
