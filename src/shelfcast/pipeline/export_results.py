@@ -13,6 +13,7 @@ import polars as pl
 from shelfcast.domain.errors import BadParameter, NotReady
 from shelfcast.domain.tables import TABLES, Kind, Table, results
 from shelfcast.lake.as_of import current
+from shelfcast.pipeline import run_record
 from shelfcast.ports.platform import Platform
 
 FORMATS = ("csv", "parquet")
@@ -50,12 +51,30 @@ def rows_to_export(
     chosen = cutoff or newest_cutoff(platform, table)
     if chosen is None:
         raise NotReady(f"there are no {what} yet. Run the cycle first: `shelfcast run`.")
+    if cutoff is not None and not _was_run(platform, table, cutoff):
+        there = platform.tables.scan(table).select(pl.col("cutoff").unique().sort(descending=True)).collect()["cutoff"]
+        days = ", ".join(str(one) for one in there.head(8)) or "none yet"
+        raise NotReady(
+            f"there are no {what} of cutoff {cutoff}: no cycle was run on it. Cutoffs with {what}, the newest first: {days}. "
+            f"Run it with `shelfcast run --cutoff {cutoff}`."
+        )
     rows = platform.tables.scan(table).filter(pl.col("cutoff") == chosen)
     if what == "forecasts" and not all_stages:
         rows = rows.filter((pl.col("stage") == "final") & (pl.col("scenario") == "base"))
     if what == "orders":
         rows = rows.filter((pl.col("qty") > 0) & (pl.col("scenario") == "base"))
     return rows.sort(table.key), f"{what}-{chosen.isoformat()}"
+
+
+def _was_run(platform: Platform, table: Table, cutoff: date) -> bool:
+    """Whether a cutoff has rows, or a finished run that wrote none."""
+    if platform.tables.scan(table).filter(pl.col("cutoff") == cutoff).head(1).collect().height:
+        return True
+    return any(
+        table.name in (run.body.get("written") or {})
+        for run in platform.records.query(run_record.KIND, where={"state": "done"})
+        if run.body.get("cutoff") == cutoff.isoformat()
+    )
 
 
 def export_file(

@@ -31,6 +31,7 @@ SAMPLE_ROWS = 10_000
 
 PART_ROWS = 2_000_000
 """Rows loaded at a time where there is a watermark: a load that breaks off goes on after the last of these parts."""
+BATCH_ROWS = 500_000
 COLUMNS = "database_columns"
 
 
@@ -78,7 +79,8 @@ def ingest_database(
     name = (query.table.split(".")[-1] or "query").lower()
     load = DatabaseLoad(source, 0, None, query.watermark, 0)
     platform.progress.start(f"reading {source}")
-    stream = without_known(platform.reader.read(url, query), marks)
+    # A part is whole batches: they must not be larger than a part.
+    stream = without_known(platform.reader.read(url, query, batch_rows=min(part_rows, BATCH_ROWS)), marks)
     # Without a watermark there is no place to go on from: all rows are one load, streamed to the extract.
     parts: Iterable[Iterable[pl.DataFrame]] = (
         in_parts(stream, query.watermark_column, part_rows) if query.watermark_column else [stream]

@@ -12,6 +12,7 @@ from shelfcast.domain.tables import Table
 from shelfcast.domain.tables import table as declared
 from shelfcast.lake.catalog import Description, describe, describe_all, read_at
 from shelfcast.ports.platform import Platform
+from shelfcast.serve.runs import KIND as RUNS
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,11 @@ class Details:
     description: Description
     rows: pl.DataFrame
     rows_then: int
-    """Rows at the snapshot read."""
+    """Rows at the snapshot read; of `run_id` alone where that is set."""
+    run_id: str = ""
+    """The run whose rows these are: the newest of several in a table that keeps the results of each."""
+    runs: int = 0
+    """Runs the table holds."""
 
 
 def overview(platform: Platform) -> list[dict[str, Any]]:
@@ -57,5 +62,20 @@ def details(
     if moment is not None and moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     then = read_at(platform.tables, table, snapshot_id=snapshot_id, moment=moment)
+    held = _runs_in(platform, table, then)
+    newest = held[0] if held else ""
+    if newest:
+        then = then.filter(pl.col("run_id") == newest)
     shown = then.head(rows).collect() if rows else table.empty()
-    return Details(describe(platform.tables, table), shown, then.select(pl.len()).collect().item())
+    return Details(
+        describe(platform.tables, table), shown, then.select(pl.len()).collect().item(), newest, len(held)
+    )  # fmt: skip
+
+
+def _runs_in(platform: Platform, table: Table, rows: pl.LazyFrame) -> list[str]:
+    """Runs with rows in a table keyed by its run, the newest first; empty for other tables."""
+    if "run_id" not in table.key:
+        return []
+    held = rows.select(pl.col("run_id").drop_nulls().unique()).collect()["run_id"].to_list()
+    began = {one.record_id: str(one.body.get("started_at", "")) for one in platform.records.query(RUNS)}
+    return sorted(held, key=lambda one: (began.get(one, ""), one), reverse=True)

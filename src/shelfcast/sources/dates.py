@@ -9,13 +9,19 @@ import polars as pl
 DAY_FORMATS: tuple[str, ...] = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
     "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d%b%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
-    "%d-%m-%y", "%d-%b-%y",
+    "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%d-%b-%y",
 )  # fmt: skip
 WEEK, MONTH, EXCEL, EPOCH_SECONDS, EPOCH_MILLIS = "iso week", "%Y-%m", "excel days", "epoch seconds", "epoch ms"
 SPECIAL_FORMATS: tuple[str, ...] = (WEEK, MONTH, EXCEL, EPOCH_SECONDS, EPOCH_MILLIS)
 UNAMBIGUOUS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
 """Formats that can't be mistaken for another: a stray one among rows of another format is read all the same."""
-DAY_FIRST = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y", "%d/%m/%y": "%m/%d/%y"}
+OTHER_WAYS = {
+    "%d/%m/%Y": ("%m/%d/%Y",), "%d-%m-%Y": ("%m-%d-%Y",), "%d/%m/%y": ("%m/%d/%y",),
+    "%d-%m-%y": ("%m-%d-%y", "%y-%m-%d"), "%m-%d-%y": ("%y-%m-%d",),
+}  # fmt: skip
+"""Formats the same text may be in. Which comes first of the day, the month and a two-digit year, text alone doesn't say."""
+ENOUGH_DAYS, SHORTER = 10, 5
+"""From so many different values on, the reading whose days span so many times less than all others is taken: years are few."""
 CLOCK = r"(?:[T ]|\s+)\d{1,2}:\d{2}.*$"
 SHAPES = {
     "%Y-%m-%d": r"^\d{4}-\d{1,2}-\d{1,2}$", "%Y/%m/%d": r"^\d{4}/\d{1,2}/\d{1,2}$",
@@ -23,7 +29,8 @@ SHAPES = {
     "%d.%m.%Y": r"^\d{1,2}\.\d{1,2}\.\d{4}$", "%d/%m/%Y": r"^\d{1,2}/\d{1,2}/\d{4}$", "%m/%d/%Y": r"^\d{1,2}/\d{1,2}/\d{4}$",
     "%d-%m-%Y": r"^\d{1,2}-\d{1,2}-\d{4}$", "%m-%d-%Y": r"^\d{1,2}-\d{1,2}-\d{4}$",
     "%d.%m.%y": r"^\d{1,2}\.\d{1,2}\.\d{2}$", "%d/%m/%y": r"^\d{1,2}/\d{1,2}/\d{2}$", "%m/%d/%y": r"^\d{1,2}/\d{1,2}/\d{2}$",
-    "%d-%m-%y": r"^\d{1,2}-\d{1,2}-\d{2}$", "%d-%b-%y": r"-\d{2}$",
+    "%d-%m-%y": r"^\d{1,2}-\d{1,2}-\d{2}$", "%m-%d-%y": r"^\d{1,2}-\d{1,2}-\d{2}$",
+    "%y-%m-%d": r"^\d{2}-\d{1,2}-\d{1,2}$", "%d-%b-%y": r"-\d{2}$",
     **dict.fromkeys(("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d%b%Y"), r"\d{4}$"),
 }  # fmt: skip
 """What text of a numeric format looks like. Without it a two-digit year passes for a four-digit one (year 24)."""
@@ -31,7 +38,7 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class DateFormat:
-    """The format found, the share of values it reads, and whether day and month could be the other way round."""
+    """The format found, the share of values it reads, and whether day, month and year could be in another order."""
 
     format: str
     share: float
@@ -44,6 +51,8 @@ def infer_format(values: pl.Series, least: float = 0.5) -> DateFormat | None:
     >>> infer_format(pl.Series(["31.12.2023", "01.01.2024"])).format
     '%d.%m.%Y'
     >>> infer_format(pl.Series(["03/04/2024", "05/06/2024"])).ambiguous
+    True
+    >>> infer_format(pl.Series(["24-01-05", "24-01-06"])).ambiguous
     True
     """
     if values.dtype.is_temporal():
@@ -62,9 +71,22 @@ def infer_format(values: pl.Series, least: float = 0.5) -> DateFormat | None:
             best = DateFormat(format, share)
     if best is None:
         return None
-    other = DAY_FIRST.get(best.format)
-    ambiguous = other is not None and parse_days(text, other).is_not_null().mean() == best.share
-    return DateFormat(best.format, best.share, ambiguous)
+    spans = {best.format: _span(text, best.format)}
+    for other in OTHER_WAYS.get(best.format, ()):
+        if parse_days(text, other).is_not_null().mean() == best.share:
+            spans[other] = _span(text, other)
+    if len(spans) == 1:
+        return best
+    shortest, *longer = sorted(spans, key=lambda one: spans[one])
+    if text.len() >= ENOUGH_DAYS and spans[shortest] * SHORTER <= min(spans[one] for one in longer):
+        return DateFormat(shortest, best.share)
+    return DateFormat(best.format, best.share, ambiguous=True)
+
+
+def _span(text: pl.Series, format: str) -> int:
+    """Days from the first to the last date of a column read so."""
+    days = parse_days(text, format).drop_nulls()
+    return int((days.max() - days.min()).days) + 1 if days.len() else 0  # type: ignore[operator, union-attr]
 
 
 def parse_days(text: pl.Series, format: str) -> pl.Series:

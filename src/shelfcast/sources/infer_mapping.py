@@ -169,8 +169,11 @@ def infer_mapping(
     for one in targets:
         for name, column in one.columns.items():
             if column in evidence.ambiguous and name in one.dates:
+                way = one.dates[name]
+                first = "day" if way.startswith("%d") else "month" if way.startswith("%m") else "year"
                 notes.append(
-                    f"Dates in {column!r} could be day or month first; day first was taken ({one.dates[name]})."
+                    f"Dates in {column!r} could be read in more than one order; {first} first was taken ({way}). If that is "
+                    "wrong, set `dates` in a mapping file."
                 )
                 sure = min(sure, 0.6)
     if ignored:

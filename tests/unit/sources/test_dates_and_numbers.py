@@ -36,6 +36,17 @@ def test_one_day_above_twelve_settles_what_comes_first():
     assert infer_format(pl.Series(["03/04/2024", "05/06/2024"])).ambiguous
 
 
+def test_two_digit_years_settle_themselves_over_enough_days_and_are_told_where_they_do_not():
+    few = infer_format(pl.Series(["24-01-05", "24-01-06"]))
+    assert (few.format, few.ambiguous) == ("%d-%m-%y", True)
+    days = pl.date_range(date(2023, 12, 1), date(2024, 2, 10), eager=True)
+    for format in ("%y-%m-%d", "%d-%m-%y", "%m-%d-%y"):
+        written = days.dt.to_string(format)
+        found = infer_format(written)
+        assert (found.format, found.ambiguous) == (format, False)
+        assert read_days(written, found.format).to_list() == days.to_list()
+
+
 def test_text_and_quantities_are_no_dates():
     assert infer_format(pl.Series(["apples", "pears"])) is None
     assert infer_format(pl.Series(["1", "17", "250"])) is None

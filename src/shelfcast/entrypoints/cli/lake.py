@@ -35,7 +35,9 @@ def init(
 
 def status(
     lake: Lake = HERE,
-    run: Annotated[str, typer.Option(help="Show everything recorded of one run (the id's beginning is enough).")] = "",
+    run: Annotated[
+        str, typer.Option(help="Show everything recorded of one run: its id, its beginning, or a step for the newest.")
+    ] = "",
     limit: Annotated[int, typer.Option(help="Newest runs to show.", min=1)] = 12,
 ) -> None:
     """What ran, on what, with what result; and what is in the lake."""
@@ -107,4 +109,5 @@ def maintain(
     from shelfcast.pipeline.maintain_lake import maintain_lake
 
     settings, platform = open_lake(lake)
-    render.maintenance(maintain_lake(platform, keep=settings.keep_snapshots, grace_hours=grace_hours))
+    done = maintain_lake(platform, keep=settings.keep_snapshots, grace_hours=grace_hours)
+    render.maintenance(done, grace_hours)

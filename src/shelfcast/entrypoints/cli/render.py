@@ -67,10 +67,13 @@ def _lines(body: Mapping[str, Any], indent: str) -> None:
             console.print(f"{indent}{name}: {value}", soft_wrap=True)
 
 
-def maintenance(done: Mapping[str, Maintenance]) -> None:
+def maintenance(done: Mapping[str, Maintenance], grace_hours: float) -> None:
+    if not done:
+        console.print("The lake is empty: there is nothing to maintain.")
+        return
     grid(
         "Maintenance",
-        ("table", "files", "MB", "snapshots expired"),
+        ("table", "files on disk", "MB on disk", "snapshots expired"),
         [
             (
                 name,
@@ -80,6 +83,12 @@ def maintenance(done: Mapping[str, Maintenance]) -> None:
             )
             for name, one in done.items()
         ],
+    )
+    freed = sum(one.bytes_before - one.bytes_after for one in done.values())
+    console.print(
+        f"\n{max(freed, 0) / 1e6:,.1f} MB freed. Files on disk are data, metadata and what kept snapshots need; joining small "
+        f"files writes new ones first, and what they replace goes once it is {grace_hours:g} h old: run it again then.",
+        style="dim",
     )
 
 
@@ -129,8 +138,9 @@ def table(found: Details, *, history: bool) -> None:
             _quarantined(found)
             return
         shown = [name for name in found.rows.columns if found.rows[name].null_count() < found.rows.height]
+        of_run = f" of {found.run_id}, the newest of {found.runs} runs" if found.runs > 1 else ""
         grid(
-            f"{found.rows.height} of {found.rows_then:,} rows",
+            f"{found.rows.height} of {found.rows_then:,} rows{of_run}",
             shown[:12],
             [[_short(value) for value in row[:12]] for row in found.rows.select(shown).rows()],
         )
