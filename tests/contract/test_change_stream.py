@@ -14,11 +14,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from test_databases import own_folder, run_as_nobody
 
 from shelfcast.bootstrap import in_memory
 from shelfcast.domain.tables.curated import ITEMS
 from shelfcast.pipeline.ingest_cdc import ingest_cdc
+from tests.contract.test_databases import own_folder, run_as_nobody
 
 COLUMNS = ("item_id", "name", "category", "weight")
 CHANGE = re.compile(r"table shop\.(\w+): (INSERT|UPDATE|DELETE): (.*)", re.DOTALL)

@@ -15,6 +15,7 @@ import polars as pl
 
 from shelfcast.adapters.iceberg_commit import commit, snapshot_of, summary_of
 from shelfcast.adapters.iceberg_files import Removal, discard, write_files
+from shelfcast.adapters.iceberg_metadata import MetadataCache
 from shelfcast.adapters.iceberg_schema import grow, partition_of, properties_of, schema_of, sort_order_of
 from shelfcast.domain.errors import BadParameter, Conflict, NotFound
 from shelfcast.domain.slices import Slice
@@ -60,6 +61,7 @@ class IcebergTables:
         self.namespace_prefix = namespace_prefix
         self.storage_options = dict(storage_options) if storage_options else None
         self._catalog: Catalog | None = None
+        self._metadata = MetadataCache()
         self._lock = Lock()
 
     @classmethod
@@ -78,10 +80,11 @@ class IcebergTables:
 
     def __getstate__(self) -> dict[str, Any]:
         # Worker processes get the settings and open the catalog themselves.
-        return {**self.__dict__, "_catalog": None, "_lock": None}
+        return {**self.__dict__, "_catalog": None, "_lock": None, "_metadata": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._metadata = MetadataCache()
         self._lock = Lock()
 
     # -- the port ---------------------------------------------------------------------------------------------------
@@ -199,7 +202,7 @@ class IcebergTables:
         if self._catalog is None and self._is_untouched():
             return None
         try:
-            return self._connect().load_table((self._namespace(table), table.name))
+            return self._metadata.load(self._connect(), self._namespace(table), table.name)
         except (NoSuchTableError, NoSuchNamespaceError):
             return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from shelfcast.pipeline.run_scenario import scenario_forecasts
 from shelfcast.ports.platform import Platform
 from shelfcast.scenario.totals import spread_of, total_quantiles, total_variance
 from shelfcast.serve.held_forecasts import held, page_of
+from shelfcast.serve.memory import remembered, standing
 from shelfcast.serve.pages import cursor_of, key_of, page
 from shelfcast.serve.rows import in_dimensions, row_model, with_names
 from shelfcast.serve.view import View
@@ -26,9 +27,7 @@ from shelfcast.serve.view import View
 Stage = Literal["baseline", "model", "planner", "final"]
 Level = Literal["item", "location", "category", "department", "brand", "region", "all"]
 Period = Literal["day", "week", "month", "horizon"]
-SeriesSort = Literal["item", "-mean", "mean", "-change", "change", "-wide", "location"]
 KEY = ("item_id", "location_id", "date")
-RECENT_DAYS = 28
 MOST_CELLS = 40_000_000
 """Series x periods that are added up in one request at most."""
 
@@ -47,48 +46,6 @@ class ForecastPage(View):
     rows: list[ForecastRow]
     next: str = ""
     """Cursor of the next page; empty on the last."""
-
-
-class SeriesRow(View):
-    """One series in the table of forecasts."""
-
-    item_id: str
-    location_id: str
-    item_name: str | None = None
-    location_name: str | None = None
-    category: str | None = None
-    department: str | None = None
-    mean: float
-    """Expected demand over the whole horizon."""
-    low: float
-    """Sum of the days' 10 % quantiles over the horizon, divided as a total: not exceeded with probability 10 %."""
-    high: float
-    """Not exceeded with probability 90 %."""
-    per_day: float
-    recent_per_day: float | None = None
-    """Units sold a day over the last four weeks."""
-    change: float | None = None
-    """per_day against recent_per_day, as a share: 0.1 = 10 % more."""
-    model: str | None = None
-    fallback: str | None = None
-    overridden: bool = False
-
-
-class SeriesTotals(View):
-    series: int
-    mean: float
-    low: float
-    high: float
-
-
-class SeriesPage(View):
-    cutoff: date
-    first: date | None = None
-    last: date | None = None
-    rows: list[SeriesRow]
-    totals: SeriesTotals
-    """Over all series that match, not only this page."""
-    next: str = ""
 
 
 class TotalRow(View):
@@ -151,11 +108,11 @@ def rows(
     if scenario != "base":
         found = scenario_forecasts(platform, scenario).filter((pl.col("cutoff") == chosen) & (pl.col("stage") == stage))
         days = _days(filters)
-        for wish in (_series_wanted(platform, filters), days):
+        for wish in (series_wanted(platform, filters), days):
             found = found if wish is None else found.filter(wish)
         return found, chosen
     ready = held(platform, chosen, stage)
-    wanted = _series_wanted(platform, filters)
+    wanted = series_wanted(platform, filters)
     series = ready.series if wanted is None else ready.series.filter(wanted)
     if wanted is not None and series.height > 2_000:
         found = ready.frame.lazy().filter(wanted)
@@ -174,7 +131,7 @@ def _days(filters: ForecastFilters) -> pl.Expr | None:
     return pl.all_horizontal(conditions) if conditions else None
 
 
-def _series_wanted(platform: Platform, filters: ForecastFilters) -> pl.Expr | None:
+def series_wanted(platform: Platform, filters: ForecastFilters) -> pl.Expr | None:
     """The filters that look at a series as a whole."""
     conditions = []
     if filters.items:
@@ -201,7 +158,7 @@ def forecast_page(
         return ForecastPage(cutoff=chosen, rows=listed, next=made.next)
     chosen = cutoff or newest_cutoff(platform, results.FORECASTS)
     ready = held(platform, chosen, stage)
-    wanted = _series_wanted(platform, filters)
+    wanted = series_wanted(platform, filters)
     series = ready.series if wanted is None else ready.series.filter(wanted)
     after = key_of(cursor, len(KEY)) if cursor else None
     some = page_of(ready, series, limit + 1, after, _days(filters))
@@ -209,75 +166,6 @@ def forecast_page(
     following = cursor_of([shown.item(-1, name) for name in KEY]) if some.height > limit else ""
     listed = [ForecastRow.model_construct(**one) for one in shown.iter_rows(named=True)]
     return ForecastPage(cutoff=chosen, rows=listed, next=following)
-
-
-def series_page(
-    platform: Platform, filters: ForecastFilters, *, limit: int, cursor: str = "", cutoff: date | None = None,
-    stage: str = "final", sort: SeriesSort = "item",
-) -> SeriesPage:  # fmt: skip
-    """A row for each series with its totals over the horizon."""
-    from shelfcast.pipeline.override_forecasts import overridden_series
-
-    found, chosen = rows(platform, filters, cutoff=cutoff, stage=stage)
-    spread = (pl.col("q900") - pl.col("q100")) / 2.5631
-    by_series = found.group_by("item_id", "location_id").agg(
-        pl.col("mean").sort().sum().alias("mean"), spread.sort().sum().alias("added"), (spread**2).sort().sum().alias("squares"),
-        pl.len().alias("days"), pl.col("model").first(), pl.col("fallback").first(),
-    )  # fmt: skip
-    correlation = 0.2
-    by_series = by_series.with_columns(
-        ((1 - correlation) * pl.col("squares") + correlation * pl.col("added") ** 2).sqrt().alias("sd"),
-        (pl.col("mean") / pl.col("days")).alias("per_day"),
-    )
-    recent = (
-        platform.tables.scan(results.DEMAND)
-        .filter((pl.col("date") > chosen - timedelta(days=RECENT_DAYS)) & (pl.col("date") <= chosen))
-        .group_by("item_id", "location_id")
-        .agg(pl.col("units").mean().alias("recent_per_day"))
-    )
-    table = (
-        with_names(platform, by_series.join(recent, on=["item_id", "location_id"], how="left"))
-        .with_columns(
-            pl.when(pl.col("recent_per_day") > 0).then(pl.col("per_day") / pl.col("recent_per_day") - 1).alias("change")
-        )
-        .with_columns(_series_order(sort).alias("_sort"))
-    )
-    whole = table.collect()
-    sd = float(np.sqrt(_total_variance(whole)))
-    total = float(whole["mean"].sort().sum())
-    low, high = total_quantiles(np.array([total]), np.array([sd**2]), (0.1, 0.9))[0]
-    made = page(whole.lazy(), ("_sort", "item_id", "location_id"), limit, cursor)
-    touched = overridden_series(platform, chosen)
-    shown = []
-    for one in made.rows:
-        ends = total_quantiles(np.array([one["mean"]]), np.array([one["sd"] ** 2]), (0.1, 0.9))[0]
-        facts: dict[str, Any] = {name: one.get(name) for name in SeriesRow.model_fields if name in one}
-        over = (one["item_id"], one["location_id"]) in touched
-        shown.append(SeriesRow(**facts, low=float(ends[0]), high=float(ends[1]), overridden=over))
-    span = found.select(pl.col("date").min().alias("first"), pl.col("date").max().alias("last")).collect().row(0)
-    return SeriesPage(
-        cutoff=chosen, first=span[0], last=span[1], rows=shown, next=made.next,
-        totals=SeriesTotals(series=whole.height, mean=total, low=float(low), high=float(high)),
-    )  # fmt: skip
-
-
-def _total_variance(series: pl.DataFrame) -> float:
-    """Of the total over series whose own totals have standard deviations `sd`, with the common share between them."""
-    from shelfcast.scenario.totals import COMMON_SHARE
-
-    sd = series["sd"].fill_null(0.0).sort().to_numpy()
-    return float((1 - COMMON_SHARE) * (sd**2).sum() + COMMON_SHARE * sd.sum() ** 2)
-
-
-def _series_order(sort: str) -> pl.Expr:
-    orders = {
-        "item": pl.lit(0.0), "location": pl.col("location_id"), "-mean": -pl.col("mean"), "mean": pl.col("mean"),
-        "-change": -pl.col("change").fill_null(-1e9), "change": pl.col("change").fill_null(1e9),
-        "-wide": -(pl.col("sd") / pl.col("mean").clip(1e-9)),
-    }  # fmt: skip
-    if sort not in orders:
-        raise BadParameter.unknown("sort", sort, orders)
-    return orders[sort]
 
 
 def totals(
@@ -289,6 +177,19 @@ def totals(
     Raises:
         BadParameter: more cells than one request may add up.
     """
+    tables = (results.FORECASTS, curated.ITEMS, curated.LOCATIONS)
+    if scenario != "base":
+        return _totals(platform, filters, by, period, cutoff, stage, scenario)
+    return remembered(
+        platform, "totals", tables, lambda: _totals(platform, filters, by, period, cutoff, stage, scenario),
+        repr(filters), tuple(by), period, cutoff, stage,
+    )  # fmt: skip
+
+
+def _totals(
+    platform: Platform, filters: ForecastFilters, by: Sequence[str], period: str, cutoff: date | None, stage: str,
+    scenario: str,
+) -> TotalsView:  # fmt: skip
     found, chosen = rows(platform, filters, cutoff=cutoff, stage=stage, scenario=scenario)
     levels = [one for one in dict.fromkeys(by) if one != "all"]
     columns = {"item": "item_id", "location": "location_id"}
@@ -387,8 +288,8 @@ class Choices(View):
 
 
 def choices(platform: Platform) -> Choices:
-    items = platform.tables.scan(curated.ITEMS).select("item_id", "category", "department", "brand").collect()
-    places = platform.tables.scan(curated.LOCATIONS).select("location_id", "region").collect()
+    items = standing(platform, curated.ITEMS).select("item_id", "category", "department", "brand").collect()
+    places = standing(platform, curated.LOCATIONS).select("location_id", "region").collect()
 
     def values(frame: pl.DataFrame, name: str) -> list[str]:
         return frame[name].drop_nulls().unique().sort().to_list()

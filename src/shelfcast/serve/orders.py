@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Literal
 
 import polars as pl
 from pydantic import Field
 
 from shelfcast.domain.errors import BadParameter
-from shelfcast.domain.tables import results, supply
+from shelfcast.domain.tables import results
 from shelfcast.domain.tables.results import WHY_NUMBERS
-from shelfcast.lake.as_of import as_of, end_of
 from shelfcast.pipeline.decide_orders import PROPOSED, Effect, state_of
 from shelfcast.pipeline.newest import newest_cutoff
-from shelfcast.pipeline.plan_orders import ORDER_STATE_KIND, newest, read_line
+from shelfcast.pipeline.plan_orders import ORDER_STATE_KIND, read_line
 from shelfcast.ports.platform import Platform
 from shelfcast.replenish import reasons
 from shelfcast.replenish.explanation import explain
+from shelfcast.serve.memory import of_cutoff
+from shelfcast.serve.order_projection import ProjectedDay, projection
 from shelfcast.serve.pages import page
 from shelfcast.serve.rows import in_dimensions, row_model, with_names
 from shelfcast.serve.view import View
@@ -120,20 +121,6 @@ class ReasonView(View):
     meaning: str
 
 
-class ProjectedDay(View):
-    """Expected stock at the close of a day."""
-
-    date: date
-    demand: float
-    """Expected demand of the day."""
-    demand_high: float | None = None
-    """Its 90 % quantile."""
-    arrivals: float
-    """Already ordered, due that day."""
-    stock_without: float
-    stock_with: float
-
-
 class StateChange(View):
     at: datetime
     who: str
@@ -198,10 +185,13 @@ class OrderFilters:
 
 def rows(platform: Platform, filters: OrderFilters, cutoff: date | None = None) -> tuple[pl.LazyFrame, date]:
     """Lines of a cutoff (the newest by default), with names, `state` and `decided_qty`."""
+    found, chosen = _rows(platform, filters, cutoff)
+    return with_names(platform, found), chosen
+
+
+def _rows(platform: Platform, filters: OrderFilters, cutoff: date | None) -> tuple[pl.LazyFrame, date]:
     chosen = cutoff or newest_cutoff(platform, results.ORDER_LINES)
-    lines = platform.tables.scan(results.ORDER_LINES).filter(
-        (pl.col("cutoff") == chosen) & (pl.col("scenario") == "base")
-    )
+    lines = of_cutoff(platform, results.ORDER_LINES, chosen)
     states = states_of(platform, chosen)
     if not filters.nothing_too:
         lines = lines.filter((pl.col("qty") > 0) | pl.col("line_id").is_in(states["line_id"].implode()))
@@ -223,7 +213,7 @@ def rows(platform: Platform, filters: OrderFilters, cutoff: date | None = None) 
     )
     if filters.state:
         lines = lines.filter(pl.col("state").is_in(list(filters.state)))
-    return with_names(platform, lines), chosen
+    return lines, chosen
 
 
 def states_of(platform: Platform, cutoff: date) -> pl.DataFrame:
@@ -252,10 +242,14 @@ def order_page(
     """A page of lines, sorted, then by key."""
     if sort not in _SORTS:
         raise BadParameter.unknown("sort", sort, _SORTS)
-    found, chosen = rows(platform, filters, cutoff)
+    found, chosen = _rows(platform, filters, cutoff)
     keys = ("source_id", "item_id", "location_id") if sort == "source" else ("item_id", "location_id", "source_id")
-    made = page(found.with_columns(_SORTS[sort][0].alias("_sort")), ("_sort", *keys), limit, cursor)
-    return OrderPage(cutoff=chosen, rows=[line_view(platform, row) for row in made.rows], next=made.next)
+    narrow = found.select(_SORTS[sort][0].alias("_sort"), *keys, "line_id")
+    made = page(narrow, ("_sort", *keys), limit, cursor)
+    shown = pl.DataFrame(made.rows, schema={"line_id": pl.String}).with_row_index("_at").lazy()
+    wide = with_names(platform, of_cutoff(platform, results.ORDER_LINES, chosen).join(shown, on="line_id"))
+    listed = wide.sort("_at").collect().iter_rows(named=True)
+    return OrderPage(cutoff=chosen, rows=[line_view(platform, row) for row in listed], next=made.next)
 
 
 def line_view(platform: Platform, row: Mapping[str, Any]) -> OrderLine:
@@ -275,7 +269,7 @@ def line_view(platform: Platform, row: Mapping[str, Any]) -> OrderLine:
 
 def summary(platform: Platform, filters: OrderFilters, cutoff: date | None = None) -> OrderSummary:
     """Counts and values by source, status and state."""
-    found, chosen = rows(platform, filters, cutoff)
+    found, chosen = _rows(platform, filters, cutoff)
     lines = found.select(
         "source_id", "status", "state", "decided_qty", "expected_lost_without",
         (pl.col("decided_qty") * pl.col("unit_cost").fill_null(0.0)).alias("worth"),
@@ -308,7 +302,7 @@ def detail(platform: Platform, line_id: str) -> OrderDetail:
     Raises:
         NotFound: no such line.
     """
-    row = read_line(platform, line_id)
+    row = _line(platform, line_id)
     named = with_names(platform, pl.DataFrame([row], schema=results.ORDER_LINES.polars_schema).lazy()).collect()
     line = line_view(platform, named.row(0, named=True))
     record = state_of(platform, row["line_id"])
@@ -335,6 +329,12 @@ def detail(platform: Platform, line_id: str) -> OrderDetail:
     )  # fmt: skip
 
 
+def _line(platform: Platform, line_id: str) -> Mapping[str, Any]:
+    newest = of_cutoff(platform, results.ORDER_LINES, newest_cutoff(platform, results.ORDER_LINES))
+    found = newest.filter(pl.col("line_id") == line_id).head(1).collect()
+    return found.row(0, named=True) if found.height else read_line(platform, line_id)
+
+
 def _rules(text: str) -> list[RuleUsed]:
     """`parameter=scope:value` pieces; a scope may hold `:` itself, a value never does."""
     found = []
@@ -344,48 +344,6 @@ def _rules(text: str) -> list[RuleUsed]:
         if name and rest:
             found.append(RuleUsed(parameter=name, scope=scope, value=value))
     return found
-
-
-def projection(platform: Platform, line: Mapping[str, Any], qty: float) -> list[ProjectedDay]:
-    """Expected stock day by day from the cutoff: book stock + arrivals - expected demand, never below zero."""
-    cutoff, item, place = line["cutoff"], line["item_id"], line["location_id"]
-    here = (pl.col("item_id") == item) & (pl.col("location_id") == place)
-    demand = (
-        platform.tables.scan(results.FORECASTS)
-        .filter(
-            here
-            & (pl.col("cutoff") == cutoff)
-            & (pl.col("scenario") == line["scenario"])
-            & (pl.col("stage") == "final")
-        )
-        .select("date", "mean", "q900")
-        .sort("date")
-        .collect()
-    )
-    known = as_of(platform.tables, supply.OPEN_ORDERS, end_of(cutoff)).filter(pl.col("date") <= cutoff)
-    coming = (
-        newest(known, [])
-        .filter((pl.col("item_id") == item) & (pl.col("destination_id") == place) & (pl.col("state") != "proposed"))
-        .select(pl.col("promised_date").alias("date"), pl.coalesce("confirmed_qty", "qty_open").alias("units"))
-        .collect()
-    )
-    first = cutoff + timedelta(days=1)
-    arrivals: dict[date, float] = {}
-    for day, units in coming.iter_rows():
-        due = max(day, first)
-        arrivals[due] = arrivals.get(due, 0.0) + float(units or 0.0)
-    without = with_order = max(float(line["on_hand"] or 0.0) - float(line["blocked"] or 0.0), 0.0)
-    days = []
-    for day, mean, high in demand.iter_rows():
-        come = arrivals.get(day, 0.0)
-        without = max(without + come - mean, 0.0)
-        with_order = max(with_order + come + (qty if day == line["delivery_date"] else 0.0) - mean, 0.0)
-        days.append(
-            ProjectedDay(
-                date=day, demand=mean, demand_high=high, arrivals=come, stock_without=without, stock_with=with_order
-            )
-        )
-    return days
 
 
 def effect_view(effect: Effect) -> QuantityEffect:

@@ -22,7 +22,7 @@ class Page:
     next: str
 
 
-def page(rows: pl.LazyFrame, key: Sequence[str], limit: int, cursor: str = "") -> Page:
+def page(rows: pl.LazyFrame, key: Sequence[str], limit: int, cursor: str = "", *, sorted_already: bool = False) -> Page:
     """Rows after the cursor in the order of `key`, at most `limit`.
 
     Raises:
@@ -31,7 +31,7 @@ def page(rows: pl.LazyFrame, key: Sequence[str], limit: int, cursor: str = "") -
     names = list(key)
     if cursor:
         rows = rows.filter(_after(names, _decode(cursor, len(names))))
-    found = rows.sort(names).head(limit + 1).collect()
+    found = (rows if sorted_already else rows.sort(names)).head(limit + 1).collect()
     more = found.height > limit
     found = found.head(limit)
     following = _encode([found.item(-1, name) for name in names]) if more else ""

@@ -11,6 +11,7 @@ from pydantic import Field, create_model
 
 from shelfcast.domain.tables import Column, Table, Type, curated
 from shelfcast.ports.platform import Platform
+from shelfcast.serve.memory import standing
 from shelfcast.serve.view import View
 
 PYTHON: dict[Type, type] = {
@@ -38,10 +39,10 @@ def _meaning(column: Column) -> str:
 
 def with_names(platform: Platform, rows: pl.LazyFrame) -> pl.LazyFrame:
     """Rows with item_name, category, department, brand, location_name, region where the dimensions have them."""
-    items = platform.tables.scan(curated.ITEMS).select(
+    items = standing(platform, curated.ITEMS).select(
         "item_id", pl.col("name").alias("item_name"), "department", "category", "brand"
     )
-    places = platform.tables.scan(curated.LOCATIONS).select(
+    places = standing(platform, curated.LOCATIONS).select(
         "location_id", pl.col("name").alias("location_name"), "region"
     )
     return rows.join(items, on="item_id", how="left").join(places, on="location_id", how="left")
@@ -56,7 +57,7 @@ def in_dimensions(
     `search` finds text in ids and names of items and locations, without regard to case; several words must all be found.
     """
     conditions: list[pl.Expr] = []
-    items, places = platform.tables.scan(curated.ITEMS), platform.tables.scan(curated.LOCATIONS)
+    items, places = standing(platform, curated.ITEMS), standing(platform, curated.LOCATIONS)
     wishes = [
         pl.col(n).is_in(list(v)) for n, v in (("category", category), ("department", department), ("brand", brand)) if v
     ]

@@ -11,14 +11,14 @@ import polars as pl
 from pydantic import Field
 
 from shelfcast.domain.errors import NotFound
-from shelfcast.domain.tables import curated, results, supply
-from shelfcast.lake.as_of import current
+from shelfcast.domain.tables import Table, curated, results, supply
 from shelfcast.pipeline import override_forecasts
 from shelfcast.pipeline.newest import cutoffs, newest_cutoff
 from shelfcast.pipeline.override_forecasts import Override
 from shelfcast.ports.platform import Platform
 from shelfcast.serve.forecasts import ForecastRow
 from shelfcast.serve.held_forecasts import held
+from shelfcast.serve.memory import of_cutoff, standing
 from shelfcast.serve.view import View
 
 MICRO = 1_000_000
@@ -157,13 +157,7 @@ def detail(
     final = rows.filter(pl.col("stage") == "final")
     model = rows.filter(pl.col("stage") == "model")
     changed = final.height > 0 and not final["mean"].equals(model["mean"])
-    line = (
-        platform.tables.scan(results.ORDER_LINES)
-        .filter(here & (pl.col("cutoff") == chosen) & (pl.col("scenario") == "base"))
-        .select("line_id")
-        .head(1)
-        .collect()
-    )
+    line = of_cutoff(platform, results.ORDER_LINES, chosen).filter(here).select("line_id").head(1).collect()
     return SeriesDetail(
         item_id=item_id, location_id=location_id, item_name=item.get("name"), location_name=place.get("name"),
         category=item.get("category"), department=item.get("department"), brand=item.get("brand"), unit=item.get("unit"),
@@ -185,8 +179,8 @@ def detail(
     )  # fmt: skip
 
 
-def _row(platform: Platform, table: object, where: pl.Expr) -> dict[str, str | None]:
-    found = platform.tables.scan(table).filter(where).head(1).collect()  # type: ignore[arg-type]
+def _row(platform: Platform, table: Table, where: pl.Expr) -> dict[str, str | None]:
+    found = standing(platform, table).filter(where).head(1).collect()
     return found.row(0, named=True) if found.height else {}
 
 
@@ -200,7 +194,6 @@ def marks(
     platform: Platform, item_id: str, location_id: str, place: dict[str, str | None], first: date, last: date
 ) -> list[MarkedDays]:
     """Events of the location and promotions of the item there, joined where days follow one another."""
-    tables = platform.tables
     scope = (
         (pl.col("scope") == "all")
         | ((pl.col("scope") == "location") & (pl.col("scope_value") == location_id))
@@ -208,7 +201,7 @@ def marks(
         | ((pl.col("scope") == "country") & (pl.col("scope_value") == pl.lit(place.get("country"), pl.String)))
     )
     events = (
-        current(tables, curated.CALENDAR_EVENTS)
+        standing(platform, curated.CALENDAR_EVENTS)
         .filter(scope.fill_null(False) & pl.col("date").is_between(first, last))
         .select("event", "event_type", "date")
         .unique()
@@ -224,13 +217,12 @@ def marks(
         for one in events.iter_rows(named=True)
     ]
     promotions = (
-        current(tables, curated.PROMOTIONS)
-        .filter(
-            pl.col("item_id").is_in([item_id, EVERYWHERE])
-            & pl.col("location_id").is_in([location_id, EVERYWHERE])
-            & (pl.col("last_date") >= first)
-            & (pl.col("first_date") <= last)
+        standing(
+            platform,
+            curated.PROMOTIONS,
+            pl.col("item_id").is_in([item_id, EVERYWHERE]) & pl.col("location_id").is_in([location_id, EVERYWHERE]),
         )
+        .filter((pl.col("last_date") >= first) & (pl.col("first_date") <= last))
         .sort("first_date", "promotion_id")
         .collect()
     )
@@ -244,7 +236,7 @@ def marks(
 
 
 def prices(platform: Platform, here: pl.Expr, since: date) -> list[PriceFrom]:
-    rows = current(platform.tables, curated.PRICES, here).sort("valid_from").collect()
+    rows = standing(platform, curated.PRICES, here).sort("valid_from").collect()
     before = rows.filter(pl.col("valid_from") <= since).tail(1)
     shown = pl.concat([before, rows.filter(pl.col("valid_from") > since)])
     return [PriceFrom(**one) for one in shown.select("valid_from", "price", "regular_price").iter_rows(named=True)]
@@ -289,7 +281,7 @@ def override_view(one: Override) -> OverrideView:
 
 
 def _stock(platform: Platform, here: pl.Expr) -> StockNow | None:
-    rows = current(platform.tables, supply.STOCK).filter(here).sort("date").tail(1).collect()
+    rows = standing(platform, supply.STOCK, here).sort("date").tail(1).collect()
     if not rows.height:
         return None
     one = rows.row(0, named=True)

@@ -24,13 +24,12 @@ from shelfcast.serve.forecasts import (
     Level,
     Period,
     SeriesFound,
-    SeriesPage,
-    SeriesSort,
     Stage,
     TotalsView,
 )
 from shelfcast.serve.jobs import JobView
 from shelfcast.serve.series import ExplainedDay, OverrideView, SeriesDetail
+from shelfcast.serve.series_list import SeriesPage, SeriesSort, series_page
 from shelfcast.serve.value_added import ValueAdded
 
 router = APIRouter(prefix="/v1", tags=["forecasts"], responses=RESPONSES)
@@ -104,7 +103,7 @@ def list_series(
     _: Viewer, platform: Host, wanted: Wanted, cutoff: date | None = None, stage: Stage = "final", sort: SeriesSort = "item",
     limit: Annotated[int, Query(ge=1, le=2000)] = 100, cursor: Cursor = "",
 ) -> SeriesPage:  # fmt: skip
-    return views.series_page(platform, wanted, limit=limit, cursor=cursor, cutoff=cutoff, stage=stage, sort=sort)
+    return series_page(platform, wanted, limit=limit, cursor=cursor, cutoff=cutoff, stage=stage, sort=sort)
 
 
 @router.get("/forecasts/totals", summary="Totals by any levels and periods, with quantiles of the totals")
