@@ -35,7 +35,7 @@ class MetadataCache:
         location = _location(catalog, namespace, name) if isinstance(catalog, SqlCatalog) else None
         with self._lock:
             metadata = self._known.get(location) if location else None
-            if metadata is not None:
+            if location and metadata is not None:
                 self._known.move_to_end(location)
         if location and metadata is not None:
             io = load_file_io({**catalog.properties, **metadata.properties}, location)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from datetime import date
 from threading import Lock
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -46,7 +47,8 @@ class Memory:
             found = self._found(key, snapshots)
             if found is None:
                 made = make()
-                found = (snapshots, made, made.estimated_size() if isinstance(made, pl.DataFrame) else 0)
+                size = int(made.estimated_size()) if isinstance(made, pl.DataFrame) else 0
+                found = (snapshots, made, size)
                 self._keep(key, found)
         return cast(T, found[1])
 
@@ -98,7 +100,7 @@ def standing(platform: Platform, table: Table, where: pl.Expr | None = None) -> 
     return whole.lazy() if where is None else whole.lazy().filter(where)
 
 
-def of_cutoff(platform: Platform, table: Table, cutoff: object) -> pl.LazyFrame:
+def of_cutoff(platform: Platform, table: Table, cutoff: date) -> pl.LazyFrame:
     """A result table's base rows of a cutoff, sorted by key: out of memory where they are few."""
     assert table.kind is Kind.RESULT
     rows = platform.tables.scan(table).filter((pl.col("cutoff") == cutoff) & (pl.col("scenario") == "base"))
@@ -107,7 +109,7 @@ def of_cutoff(platform: Platform, table: Table, cutoff: object) -> pl.LazyFrame:
         count = rows.select(pl.len()).collect().item()
         return rows.sort([one for one in table.key if one in table.names]).collect() if count <= SMALL_ROWS else None
 
-    held = remembered(platform, "of cutoff", [table], few, table.name, cast(Hashable, cutoff))
+    held = remembered(platform, "of cutoff", [table], few, table.name, cutoff)
     return rows if held is None else held.lazy()
 
 

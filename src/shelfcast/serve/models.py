@@ -9,10 +9,12 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
+from shelfcast.domain.errors import NotFound
 from shelfcast.domain.quantiles import COLUMNS, level
 from shelfcast.domain.tables import curated, results
-from shelfcast.pipeline import choose_model, model_records
+from shelfcast.pipeline import choose_model, model_decisions, model_records
 from shelfcast.pipeline.newest import cutoffs
+from shelfcast.ports.model_registry import ALIASES, CHALLENGER, CHAMPION, MODEL_FILE, ModelVersion
 from shelfcast.ports.platform import Platform
 from shelfcast.serve.view import View
 
@@ -36,8 +38,12 @@ class ModelView(View):
     """One version of the model."""
 
     model_id: str
+    number: int = 0
+    """Versions count from 1; those from before there was a registry have 0 and less."""
     model: str
     champion: bool
+    challenger: bool = False
+    """The newest version tried against the champion, and not the champion itself."""
     cutoff: date
     """Last day it learnt from."""
     frequency: str
@@ -50,11 +56,34 @@ class ModelView(View):
     first_period: str | None = None
     last_period: str | None = None
     bytes: int = 0
+    cause: str = ""
+    """What asked for it: schedule, drift, accuracy, hand."""
+    reason: str = ""
+    decision: str = ""
+    """first, promoted, replaced, kept, not_judged, same; empty where nothing was decided."""
+    sentence: str = ""
+    """Why it was promoted, or why not."""
+    metrics: dict[str, float] = Field(default={})
     held_out: list[SegmentScore]
+
+
+class CalibrationPoint(View):
+    """Of actuals, the share at or below a quantile: should be its level."""
+
+    level: float
+    share: float
 
 
 class ModelDetail(ModelView):
     features: list[str]
+    snapshots: dict[str, str] = Field(default={})
+    """Snapshot of each table it learnt from."""
+    files: dict[str, int] = Field(default={})
+    """Size in bytes of each file kept with it."""
+    calibration: list[CalibrationPoint] = Field(default=[])
+    """On held-out periods."""
+    comparison: dict[str, Any] = Field(default={})
+    """Against the champion of its day; empty where there was none, or nothing to judge on."""
     card: dict[str, Any] = Field(default={})
     """The whole model card."""
     record: dict[str, Any] = Field(default={})
@@ -66,6 +95,44 @@ class Promotion(View):
     who: str
     reason: str
     before: str | None = None
+
+
+class Decision(View):
+    """What was decided about a new model, on which numbers."""
+
+    decision_id: str
+    at: datetime
+    model_id: str
+    champion: str | None = None
+    """The champion it was compared with."""
+    cutoff: date
+    cause: str
+    reason: str
+    by: str
+    verdict: str
+    promoted: bool
+    sentence: str
+    comparison: dict[str, Any] | None = None
+
+
+class Score(View):
+    name: str
+    a: float | None = None
+    b: float | None = None
+
+
+class SideBySide(View):
+    """Two versions and their scores. Scores of different cutoffs were measured on different days."""
+
+    a: ModelView
+    b: ModelView
+    scores: list[Score]
+    same_days: bool
+    """Both were scored on the same days."""
+    features_only_a: list[str]
+    features_only_b: list[str]
+    decision: Decision | None = None
+    """The judgement of one against the other on days neither had seen, where there was one."""
 
 
 class ScoreRow(View):
@@ -94,13 +161,6 @@ class AccuracyPoint(View):
     baseline_wape: float | None = None
 
 
-class CalibrationPoint(View):
-    """Of actuals, the share at or below a quantile: should be its level."""
-
-    level: float
-    share: float
-
-
 class Accuracy(View):
     """Forecasts in production against what came."""
 
@@ -111,10 +171,9 @@ class Accuracy(View):
 
 def every(platform: Platform) -> list[ModelView]:
     """Versions, the newest first."""
-    champion = model_records.champion(platform)
-    chosen = champion["model_id"] if champion else ""
-    found = [_view(platform, dict(one.body), chosen) for one in platform.records.query(model_records.KIND)]
-    return sorted(found, key=lambda one: (one.trained_at is not None, one.trained_at, one.cutoff), reverse=True)
+    decided = {one["model_id"]: one for one in reversed(model_decisions.every(platform))}
+    marked = _marked(platform)
+    return [_view(one, marked, decided.get(one.model_id)) for one in platform.models.list()]
 
 
 def one(platform: Platform, model_id: str) -> ModelDetail:
@@ -122,25 +181,86 @@ def one(platform: Platform, model_id: str) -> ModelDetail:
     Raises:
         NotFound: no such model.
     """
-    body = choose_model.find(platform, model_id)
-    champion = model_records.champion(platform)
-    shown = _view(platform, body, champion["model_id"] if champion else "")
-    card = dict(body.get("card") or {})
-    record = {name: value for name, value in body.items() if name != "card"}
-    return ModelDetail(**shown.model_dump(), features=list(card.get("features") or []), card=card, record=record)
+    version = platform.models.get(model_id)
+    shown = _view(version, _marked(platform), model_decisions.of_model(platform, model_id))
+    card = model_records.card(platform, model_id)
+    if by_segment := held_out(card):
+        shown = shown.model_copy(update={"held_out": by_segment})
+    points: list[dict[str, float]] = next(iter((card.get("calibration") or {}).values()), [])
+    return ModelDetail(
+        **shown.model_dump(), features=list(version.features), card=card, record=model_records.record_of(version),
+        snapshots={name: str(value) for name, value in version.snapshots.items()}, files=dict(version.files),
+        calibration=[CalibrationPoint(**point) for point in points], comparison=card.get("comparison") or {},
+    )  # fmt: skip
 
 
-def _view(platform: Platform, body: dict[str, Any], champion: str) -> ModelView:
-    card = body.get("card") or {}
-    trained = None
-    if body.get("run_id"):
-        found = platform.records.query("runs", prefix=str(body["run_id"]))
-        trained = found[0].body.get("ended_at") if found else None
-    facts = {name: card.get(name) for name in ("series", "rows", "trees", "first_period", "last_period")}
+def plot(platform: Platform, model_id: str, name: str) -> bytes:
+    """A picture kept with a model.
+
+    Raises:
+        NotFound: no such model, or it has no such picture.
+    """
+    if not name.endswith(".svg"):
+        raise NotFound(f"{name!r} is no picture of model {model_id}. Its files are listed at /v1/models/{model_id}.")
+    return platform.models.load(model_id, name)
+
+
+def decisions(platform: Platform, limit: int = 100) -> list[Decision]:
+    """The newest first."""
+    return [Decision(**one) for one in model_decisions.every(platform, limit)]
+
+
+def compare(platform: Platform, a: str, b: str) -> SideBySide:
+    """Two versions side by side.
+
+    Raises:
+        NotFound: no such model.
+    """
+    versions = [platform.models.get(model_id) for model_id in (a, b)]
+    marked = _marked(platform)
+    views = [_view(one, marked, model_decisions.of_model(platform, one.model_id)) for one in versions]
+    names = sorted({name for one in versions for name in one.metrics})
+    judged = next(
+        (
+            one for one in model_decisions.every(platform)
+            if one.get("comparison") and {one["model_id"], one["champion"]} == {a, b}
+        ),
+        None,
+    )  # fmt: skip
+    first, second = versions
+    return SideBySide(
+        a=views[0], b=views[1],
+        scores=[Score(name=name, a=first.metrics.get(name), b=second.metrics.get(name)) for name in names],
+        same_days=views[0].cutoff == views[1].cutoff,
+        features_only_a=[name for name in first.features if name not in second.features],
+        features_only_b=[name for name in second.features if name not in first.features],
+        decision=Decision(**judged) if judged else None,
+    )  # fmt: skip
+
+
+def _marked(platform: Platform) -> dict[str, str]:
+    """Model id by alias."""
+    found = {alias: platform.models.aliased(alias) for alias in ALIASES}
+    return {alias: one.model_id for alias, one in found.items() if one is not None}
+
+
+def _view(version: ModelVersion, marked: dict[str, str], decided: dict[str, Any] | None) -> ModelView:
+    facts = version.facts
+    champion = version.model_id == marked.get(CHAMPION)
+    held = {
+        name.removeprefix("held_out/"): value for name, value in version.metrics.items() if name.startswith("held_out/")
+    }
+    scored = held or version.metrics  # a version from before has only the held-out scores, under their plain names
+    shown = {name: value for name, value in scored.items() if name in SegmentScore.model_fields and name != "cells"}
     return ModelView(
-        model_id=body["model_id"], model=body["model"], champion=body["model_id"] == champion, cutoff=body["cutoff"],
-        frequency=body["frequency"], horizon=body["horizon"], trained_at=trained, run_id=body.get("run_id", ""),
-        bytes=body.get("bytes", 0), held_out=held_out(card), **facts,
+        model_id=version.model_id, number=version.number, model=str(facts.get("model", "")), champion=champion,
+        challenger=not champion and version.model_id == marked.get(CHALLENGER), cutoff=facts["cutoff"],
+        frequency=facts["frequency"], horizon=facts["horizon"], trained_at=version.registered_at,
+        run_id=str(facts.get("run_id", "")), bytes=version.files.get(MODEL_FILE, 0), cause=str(facts.get("cause", "")),
+        reason=str(facts.get("reason", "")), decision=decided["verdict"] if decided else "",
+        sentence=decided["sentence"] if decided else "", metrics=dict(version.metrics),
+        held_out=[SegmentScore(segment="all", cells=int(scored.get("cells", 0)), **shown)] if shown else [],
+        **{name: facts.get(name) for name in ("series", "rows", "trees", "first_period", "last_period")},
     )  # fmt: skip
 
 
@@ -153,7 +273,10 @@ def held_out(card: dict[str, Any]) -> list[SegmentScore]:
 
 
 def promotions(platform: Platform) -> list[Promotion]:
-    return [Promotion(**body) for body in choose_model.history(platform)]
+    return [
+        Promotion(model_id=one.model_id, at=one.at, who=one.by, reason=one.reason, before=one.before or None)
+        for one in choose_model.history(platform)
+    ]
 
 
 def scores(platform: Platform, *, run_id: str = "", metric: str = "", limit: int = 2000) -> list[ScoreRow]:
