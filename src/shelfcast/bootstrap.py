@@ -6,7 +6,8 @@ import os
 import sys
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from shelfcast.ports.progress import Progress, Silent
 from shelfcast.settings import FILE_NAME, PREFIX, AwsPlaces, Settings, with_values
 
 if TYPE_CHECKING:
+    from shelfcast.adapters.aws.task import TaskReporter
     from shelfcast.adapters.local.jobs import WorkerProcesses
     from shelfcast.adapters.record_models import RecordModels
     from shelfcast.pipeline.issue_tokens import Verifier
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from shelfcast.ports.clock import Clock
     from shelfcast.ports.file_delivery import FileDelivery
     from shelfcast.ports.http_client import HttpClient
+    from shelfcast.ports.job_runner import JobRunner
+    from shelfcast.ports.metrics import Metrics
     from shelfcast.ports.model_registry import ModelRegistry
 
 
@@ -152,6 +156,43 @@ def change_aws_settings(environ: Mapping[str, str], platform: Platform, values: 
     Settings.over(body, environ)
     platform.records.put(*SAVED_SETTINGS, body, expected=version)
     return aws_settings(environ, platform)
+
+
+def job_runner(environ: Mapping[str, str]) -> JobRunner:
+    """Starts the jobs' state machine on AWS; nobody where none is named."""
+    from shelfcast.adapters.aws.jobs import StateMachineRunner
+    from shelfcast.ports.job_runner import Nobody
+
+    machine = AwsPlaces.read(environ).jobs_machine
+    return StateMachineRunner(machine) if machine else Nobody()
+
+
+def start_cycle(environ: Mapping[str, str]) -> Callable[[str, Mapping[str, Any]], str]:
+    """Starts the state machine of the daily cycle, by a name and its input.
+
+    Raises:
+        BadParameter: the environment names no machine.
+    """
+    from shelfcast.adapters.aws.jobs import start_execution
+
+    machine = AwsPlaces.read(environ).cycle_machine
+    if not machine:
+        raise BadParameter("SHELFCAST_CYCLE_MACHINE is empty: set it to the ARN of the cycle's state machine.")
+    return partial(start_execution, machine)
+
+
+def aws_metrics(environ: Mapping[str, str]) -> Metrics:
+    """Numbers into CloudWatch by lines in the log."""
+    from shelfcast.adapters.aws.metrics import EmfMetrics
+
+    return EmfMetrics("Shelfcast", {"Deployment": AwsPlaces.read(environ).deployment})
+
+
+def task_reporter(environ: Mapping[str, str]) -> TaskReporter:
+    """Tells a waiting state machine how this process ended; tells nobody without a token."""
+    from shelfcast.adapters.aws.task import TaskReporter
+
+    return TaskReporter(environ.get(PREFIX + "TASK_TOKEN", ""))
 
 
 def in_memory() -> Platform:

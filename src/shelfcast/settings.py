@@ -115,6 +115,7 @@ class AwsPlaces(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    deployment: str = Field(default="shelfcast", min_length=1, description="Begins every resource's name")
     warehouse: str = Field(pattern="^s3://.", description="s3://bucket/prefix tables live under")
     blobs: str = Field(pattern="^s3://.", description="s3://bucket of uploads, models and mappings")
     raw: str = Field(default="", description="s3://bucket of received files; with the other blobs when empty")
