@@ -56,7 +56,7 @@ docs: $(VENV)/.dev  ## write the generated reference pages anew
 .PHONY: lock
 lock: $(VENV)/bin/uv  ## resolve dependencies anew into requirements/*.txt (versions and hashes, no addresses)
 	@$(BIN)/uv lock --quiet --upgrade
-	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-default-groups --group build --output-file requirements/app.txt >/dev/null
+	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-extra all --no-extra aws --no-default-groups --group build --output-file requirements/app.txt >/dev/null
 	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-default-groups --group dev --output-file requirements/dev.txt >/dev/null
 	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --only-group web --output-file requirements/web.txt >/dev/null
 
