@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -151,3 +152,31 @@ def test_a_bucket_that_is_not_there_is_told(emulator: Callable[[], Emulator]) ->
         blobs.get("a")
     with pytest.raises(SourceDown, match="no-such-bucket"):
         blobs.list("")
+
+
+def test_a_durable_put_is_like_any_other(blobs: BlobStore, source: Path) -> None:
+    blobs.put("new/folder/a.bin", b"1", create=True, durable=True)
+    assert blobs.get("new/folder/a.bin") == b"1"
+    with pytest.raises(Conflict, match="exists already"):
+        blobs.put("new/folder/a.bin", b"2", create=True, durable=True)
+    blobs.put("new/folder/a.bin", source, durable=True)
+    assert blobs.get("new/folder/a.bin") == b"from a file"
+    assert blobs.list("new/") == ["new/folder/a.bin"]
+
+
+def test_in_a_folder_a_durable_puts_content_is_on_the_disk_before_its_name(tmp_path, monkeypatch) -> None:
+    blobs, target, seen = Objects.local(tmp_path), tmp_path / "raw" / "hour" / "a", []
+    written_through = os.fsync
+
+    def watched(opened: int) -> None:
+        path = Path(f"/proc/self/fd/{opened}").readlink()
+        seen.append((path.relative_to(tmp_path).parts[0] if path != tmp_path else "", target.exists()))
+        written_through(opened)
+
+    monkeypatch.setattr("shelfcast.adapters.objects.os.fsync", watched)
+    blobs.put("raw/hour/a", b"1")
+    assert seen == []
+    target.unlink()
+    target.parent.rmdir()
+    blobs.put("raw/hour/a", b"1", create=True, durable=True)
+    assert seen == [(".incoming", False), ("raw", True), ("raw", True)]

@@ -109,7 +109,7 @@ class MemoryBlobs:
         self._blobs: dict[str, bytes] = {}
         self._lock = RLock()
 
-    def put(self, key: str, data: bytes | Path, *, create: bool = False) -> None:
+    def put(self, key: str, data: bytes | Path, *, create: bool = False, durable: bool = False) -> None:  # noqa: ARG002
         check_key(key)
         content = data.read_bytes() if isinstance(data, Path) else bytes(data)
         with self._lock:

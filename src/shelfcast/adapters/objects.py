@@ -48,13 +48,13 @@ class Objects:
                 self._opened = from_url(self.url, **self.options)
         return self._opened
 
-    def put(self, key: str, data: bytes | Path, *, create: bool = False) -> None:
+    def put(self, key: str, data: bytes | Path, *, create: bool = False, durable: bool = False) -> None:
         """See the port. A file is streamed, whatever its size. In S3 a file over `SINGLE_PUT_BYTES` can't be created
         race-safe (parts know no create-only): there the key is looked up first, which is enough for keys named by their
         content."""
         check_key(key)
-        if isinstance(data, Path) and self._root is not None:
-            _copy_into(self._root, key, data, create)
+        if self._root is not None and (durable or isinstance(data, Path)):
+            _write_into(self._root, key, data, create, durable)
             return
         import obstore
         from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
@@ -133,14 +133,23 @@ class Objects:
         )
 
 
-def _copy_into(root: Path, key: str, source: Path, create: bool) -> None:
-    """Copy a file under its key: seen whole or not at all, and create-only by a hard link, which never replaces."""
+def _write_into(root: Path, key: str, data: bytes | Path, create: bool, durable: bool) -> None:
+    """Write under a key: seen whole or not at all, and create-only by a hard link, which never replaces.
+
+    `durable`: content first, then its name, are on the disk; a name seen after a power cut has its whole content.
+    """
     target = root / key
     incoming = root / ".incoming" / uuid.uuid4().hex
     incoming.parent.mkdir(parents=True, exist_ok=True)
+    new_folders = [one for one in target.parents if not one.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        shutil.copyfile(source, incoming)
+        if isinstance(data, Path):
+            shutil.copyfile(data, incoming)
+        else:
+            incoming.write_bytes(data)
+        if durable:
+            _to_disk(incoming)
         if create:
             try:
                 os.link(incoming, target)
@@ -148,8 +157,20 @@ def _copy_into(root: Path, key: str, source: Path, create: bool) -> None:
                 raise _taken(key) from error
         else:
             incoming.replace(target)
+        if durable:
+            # A folder's entries are its own content: each new folder is an entry of the one above.
+            for folder in (target.parent, *(one.parent for one in new_folders)):
+                _to_disk(folder)
     finally:
         incoming.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _taken(key: str) -> Conflict:

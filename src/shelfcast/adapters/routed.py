@@ -19,8 +19,8 @@ class RoutedBlobs:
     def __init__(self, rest: BlobStore, routes: Mapping[str, BlobStore]) -> None:
         self._rest, self._routes = rest, dict(routes)
 
-    def put(self, key: str, data: bytes | Path, *, create: bool = False) -> None:
-        self._store(key).put(key, data, create=create)
+    def put(self, key: str, data: bytes | Path, *, create: bool = False, durable: bool = False) -> None:
+        self._store(key).put(key, data, create=create, durable=durable)
 
     def get(self, key: str) -> bytes:
         return self._store(key).get(key)

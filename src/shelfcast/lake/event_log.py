@@ -40,7 +40,7 @@ class BlobEventLog:
         stem = name or f"{at:%M%S%f}-{_digest(data)}"
         key = f"{BATCHES}{_hour(at)}/{stem}.ndjson"
         with suppress(Conflict):
-            self._blobs.put(key, data, create=True)
+            self._blobs.put(key, data, create=True, durable=True)
         return key
 
     def pending(self, now: datetime, *, everything: bool = False) -> list[str]:
@@ -67,7 +67,7 @@ class BlobEventLog:
     def bury(self, letters: bytes, *, at: datetime) -> str:
         key = f"{LETTERS}{at.astimezone(UTC):%Y-%m-%d}/{_digest(letters)}.ndjson"
         with suppress(Conflict):
-            self._blobs.put(key, letters, create=True)
+            self._blobs.put(key, letters, create=True, durable=True)
         return key
 
     def dead_letters(self) -> Iterator[tuple[str, bytes]]:

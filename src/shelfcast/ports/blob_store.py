@@ -9,8 +9,9 @@ from typing import Protocol
 class BlobStore(Protocol):
     """Keys are `/`-separated. A stored blob never changes unless it is put again with `create=False`."""
 
-    def put(self, key: str, data: bytes | Path, *, create: bool = False) -> None:
-        """Store bytes or a file (streamed). With `create`, refuse to replace.
+    def put(self, key: str, data: bytes | Path, *, create: bool = False, durable: bool = False) -> None:
+        """Store bytes or a file (streamed). With `create`, refuse to replace. With `durable`, what is stored outlives a
+        power cut once this returns (S3 and its like are always so; a folder is told to write through to the disk).
 
         Raises:
             Conflict: `create` and the key is taken.

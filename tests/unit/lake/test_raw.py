@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_a_bad_file(blobs: BlobStore, tmp_path: Path) -> 
 
 def test_a_file_that_grows_while_it_is_read_is_refused_and_not_kept(file: Path) -> None:
     class Slow(MemoryBlobs):
-        def put(self, key: str, data: bytes | Path, *, create: bool = False) -> None:
+        def put(self, key: str, data: bytes | Path, *, create: bool = False, durable: bool = False) -> None:
             file.write_bytes(file.read_bytes() + b"3,4\n")
             super().put(key, data, create=create)
 
