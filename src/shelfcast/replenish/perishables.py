@@ -5,7 +5,7 @@ Expected waste enters the position (EWA policy, Broekmeulen & van Donselaar 2009
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 
 from shelfcast.replenish.constraints import Terms, smallest_order
 from shelfcast.replenish.daily_demand import DailyDemand
+from shelfcast.replenish.distribution_kernels import COUNT
 from shelfcast.replenish.keys import Keys
 from shelfcast.replenish.rules import Resolved
-from shelfcast.replenish.targets import Costs
+from shelfcast.replenish.targets import MOST_SERVICE, Costs
 from shelfcast.replenish.terms import Columns
-from shelfcast.replenish.window_demand import sound_moments
+from shelfcast.replenish.window_demand import WindowDemand, sound_moments
 from shelfcast.replenish.window_distribution import WindowDistribution
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+HALVINGS = 48
 LONGEST_LIFE_DAYS = 120
 """Goods that keep longer than this are planned like goods that don't expire."""
 
@@ -189,6 +191,77 @@ def _running(amount: Floats, line: Integers) -> Floats:
     total = np.cumsum(amount)
     first = np.searchsorted(line, line)
     return total - (total[first] - amount[first])
+
+
+def with_outdating(
+    lines: Columns, money: Costs, demand: WindowDemand, daily: DailyDemand, parameters: Resolved
+) -> Costs:
+    """Costs in which a unit too many of goods that outlive the window also carries its chance of being thrown away.
+
+    Holding alone would make such goods look nearly free to overstock. The last unit of a level S is thrown away if demand
+    doesn't reach it within its life. Had the level been one lower, that unit would have come a cycle later; so what it
+    adds to the waste is G(S) = (F(S) - F(S - Q)) / (1 - F(S - Q)), F being the distribution of the demand that reaches it
+    within its life and Q a cycle's demand (the derivative of Chiu's (1995) expected outdating of an order of Q units,
+    EO = E(S - D)+ - E(S - Q - D)+, with Q = demand + EO in the long run). Customers who take the newest unit leave the
+    older ones: beyond the window only the share who take the oldest counts. The level solves
+
+        cu (1 - F_w(S)) = h R F_w(S) + (cost - salvage + disposal) G(S)
+
+    and the returned overage is the one whose critical ratio leads to it. Goods that expire inside the window keep the
+    overage of `costs`.
+    """
+    places = np.flatnonzero(
+        expires(lines) & ~expires_in_window(lines) & money.known & (money.underage > 0.0) & (demand.window.mean > 0.0)
+    )
+    thrown = (lines["unit_cost"] - lines["salvage"] + lines["disposal_cost"])[places]
+    places, thrown = places[thrown > 0.0], thrown[thrown > 0.0]
+    if not len(places):
+        return money
+    window, cycle = demand.window.take(places), demand.cycle_mean[places]
+    reached = _demand_that_reaches(lines, places, demand, daily, parameters)
+    under, kept = money.underage[places], money.overage[places]
+
+    def outdating(level: Floats) -> Floats:
+        below = reached.at(level - cycle)[0]
+        return np.clip((reached.at(level)[0] - below) / np.maximum(1.0 - below, 1e-12), 0.0, 1.0)
+
+    counted = window.kind == COUNT
+    low = np.full(len(places), -1.0)
+    high = np.maximum(np.ceil(window.quantile(np.full(len(places), MOST_SERVICE))[0]), 1.0)
+    for _ in range(HALVINGS):
+        if ((high - low) <= np.where(counted, 1.0, 1e-6 * (1.0 + high))).all():
+            break
+        middle = 0.5 * (low + high)
+        middle = np.where(counted, np.floor(middle), middle)
+        covered = window.at(middle)[0]
+        enough = under * (1.0 - covered) <= kept * covered + thrown * outdating(middle)
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    covered, before = window.at(high)[0], window.at(high - 1.0)[0]
+    ratio = under / (under + kept + thrown * outdating(high) / np.maximum(covered, 1e-12))
+    # Unit demand jumps: the ratio is kept between the steps on both sides of the level.
+    ratio = np.where(counted, np.clip(ratio, np.minimum(before + 1e-9, covered), covered), ratio)
+    overage = money.overage.copy()
+    overage[places] = np.maximum(under * (1.0 - ratio) / np.maximum(ratio, 1e-12), kept)
+    return replace(money, overage=overage)
+
+
+def _demand_that_reaches(
+    lines: Columns, places: Integers, demand: WindowDemand, daily: DailyDemand, parameters: Resolved
+) -> WindowDistribution:
+    """Demand that may take tonight's last unit within its life: all of the window, afterwards that of customers who take
+    the oldest unit."""
+    correlation = np.ascontiguousarray(parameters.number("day_correlation")[places])
+    row, window_days = lines["row"][places], lines["next_delivery_day"][places] - 1
+    life_days = lines["delivery_day"][places] - 1 + usable_life(lines)[places]
+    mean, variance = sound_moments(daily, row, window_days, correlation)
+    life_mean, life_variance = sound_moments(daily, row, life_days, correlation)
+    share = lines["fifo_share"][places]
+    more, spread = np.maximum(life_mean - mean, 0.0), np.maximum(life_variance - variance, 0.0)
+    pieces = lines["unit_step"][places] == 1.0
+    spread = share**2 * spread + np.where(pieces, share * (1.0 - share) * more, 0.0)
+    return WindowDistribution.from_moments(
+        demand.window.mean[places] + share * more, demand.window.variance[places] + spread, pieces
+    )
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,7 @@ def plan_lines(
         lines["unit_price"], lines["unit_cost"], lines["salvage"], lines["disposal_cost"], cycle_days,
         perishables.expires_in_window(lines), parameters,
     )  # fmt: skip
+    money = perishables.with_outdating(lines, money, demand, context.demand, parameters)
     mean, variance = demand.window.mean, demand.window.variance
     value_rate = demand.daily_rate * np.where(
         np.isfinite(lines["unit_price"]), lines["unit_price"], np.nan_to_num(lines["unit_cost"], nan=1.0)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from replenish_shop import CUTOFF, day, forecast, line, propose, rule, source, stock
+from scipy import stats
 
+from shelfcast.replenish.simulation import ItemTerms, simulate
+from shelfcast.replenish.simulation_policies import OrderUpTo
 from shelfcast.replenish.two_level import rounded_order_moments
 
 FRESH = {"item_id": "*", "location_id": "*", "shelf_life_days": 5.0}
@@ -132,3 +136,39 @@ def test_moments_of_rounded_orders_match_a_simulation() -> None:
     orders = np.ceil(np.maximum(gap[1] + large, 0.0) / 24.0) * 24.0
     assert out_mean[1] == pytest.approx(orders.mean(), rel=0.01)
     assert out_variance[1] == pytest.approx(orders.var(), rel=0.05)
+
+
+def poisson_forecast(mean: float, days: int = 28) -> pl.DataFrame:
+    """Unit demand of the same mean every day, as thirteen quantiles."""
+    levels = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+    return pl.DataFrame(
+        {
+            "item_id": ["a"] * days, "location_id": ["S1"] * days, "date": [day(d) for d in range(1, days + 1)],
+            "mean": [mean] * days,
+            **{f"q{round(1000 * level):03d}": [float(stats.poisson.ppf(level, mean))] * days for level in levels},
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("mean", "life", "share"), [(4.0, 4, 1.0), (6.0, 3, 1.0), (12.0, 2, 1.0), (4.0, 4, 0.5)])
+def test_the_economic_level_of_goods_that_expire_is_near_the_best_the_simulator_finds(
+    mean: float, life: int, share: float
+) -> None:
+    terms = {"shelf_life_days": life, "fifo_share": share, "unit_price": 3.0}
+
+    def level(**listing: object) -> float:
+        listed = {"item_id": "a", "location_id": "S1", **listing}
+        rules = [rule("day_correlation", 0.0), rule("target_type", "economic")]
+        given = {"forecasts": poisson_forecast(mean), "sourcing": [source(unit_cost=2.0, lead_time_days=1.0)]}
+        return float(line(propose(item_locations=[listed], rules=rules, **given))["order_up_to"])
+
+    found, if_it_kept = level(**terms), level(unit_price=3.0)
+    levels = np.arange(1.0, if_it_kept + 1.0)
+    demand = np.tile(np.random.default_rng(3).poisson(mean, (1, 3000)).astype(float), (len(levels), 1))
+    played = simulate(
+        demand, OrderUpTo(levels[:, None]), ItemTerms(shelf_life_days=life, fifo_share=share, waste_window_days=1),
+        lead_time_days=1, expected_demand=np.full(len(levels), mean), warm_up_days=100,
+    ).totals  # fmt: skip
+    cost = 2.0 * played["waste"] + played["unmet"] + 2.0 * 0.25 / 365 * played["stock_days"]
+    assert cost[int(found) - 1] <= 1.1 * cost.min()
+    assert cost[int(if_it_kept) - 1] > 1.5 * cost.min()
