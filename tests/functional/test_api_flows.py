@@ -148,6 +148,16 @@ def test_an_order_line_says_what_it_is_made_of(shop, lines):
         assert detail["projection"] and detail["rules"]
 
 
+def test_lines_can_be_narrowed_to_those_with_a_reason(shop, lines):
+    code = next(code for line in lines for code in line["reasons"])
+    found = shop.get("/v1/orders", reason=code, limit=500)["rows"]
+    assert found and all(code in line["reasons"] for line in found)
+    assert shop.get("/v1/orders", reason="no_such_reason")["rows"] == []
+    ordered = shop.get("/v1/orders", sort="-risk", limit=500)["rows"]
+    risks = [(round(one["p_stockout_without"] or 0, 4), one["expected_lost_without"] or 0) for one in ordered]
+    assert risks == sorted(risks, reverse=True)
+
+
 def test_a_quantity_that_breaks_the_terms_is_refused_with_the_next_allowed_ones(shop, lines):
     line = next(one for one in lines if (one["pack_size"] or 0) > 1)
     path = f"/v1/orders/{line['line_id']}/quantity"
@@ -351,7 +361,7 @@ def test_a_failed_job_says_why_and_can_be_tried_again(shop):
     run_waiting(shop.platform, shop.settings)
     failed = shop.get(f"/v1/jobs/{bad['job_id']}")
     assert failed["state"] == "failed" and "nonsense" in failed["error"]
-    assert any(one["kind"] == "job" for one in shop.get("/v1/alerts"))
+    assert any(one["cause"] == "job.failed" for one in shop.get("/v1/alerts"))
     again = shop("POST", f"/v1/jobs/{bad['job_id']}/retry", role=Role.PLANNER)
     assert again.status_code == 202 and again.json()["retry_of"] == bad["job_id"]
     cancelled = shop("POST", f"/v1/jobs/{again.json()['job_id']}/cancel", role=Role.PLANNER).json()
@@ -363,9 +373,9 @@ def test_an_alert_that_was_seen_leaves_the_list_until_it_is_put_back(shop):
     alert = shop.get("/v1/alerts")[0]
     shop("POST", f"/v1/alerts/{alert['alert_id']}/acknowledge", {"note": "on it"}, role=Role.PLANNER)
     assert alert["alert_id"] not in [one["alert_id"] for one in shop.get("/v1/alerts")]
-    shown = {one["alert_id"]: one for one in shop.get("/v1/alerts?acknowledged=true")}
+    shown = {one["alert_id"]: one for one in shop.get("/v1/alerts?state=open&state=acknowledged")}
     assert shown[alert["alert_id"]]["acknowledged_by"] == "planner-user"
-    assert shop("POST", f"/v1/alerts/{alert['alert_id']}/reopen", role=Role.PLANNER).status_code == 204
+    assert shop("POST", f"/v1/alerts/{alert['alert_id']}/reopen", role=Role.PLANNER).status_code == 200
     assert shop.get("/v1/today")["alerts"]
 
 

@@ -181,6 +181,8 @@ class OrderFilters:
     search: str = ""
     nothing_too: bool = False
     """Also the lines that say why nothing is ordered."""
+    reasons: Sequence[str] = ()
+    """Codes; lines that have any of them."""
 
 
 def rows(platform: Platform, filters: OrderFilters, cutoff: date | None = None) -> tuple[pl.LazyFrame, date]:
@@ -201,6 +203,9 @@ def _rows(platform: Platform, filters: OrderFilters, cutoff: date | None) -> tup
     ):  # fmt: skip
         if values:
             lines = lines.filter(pl.col(column).is_in(list(values)))
+    if filters.reasons:
+        codes = pl.col("reasons").fill_null("").str.split(",")
+        lines = lines.filter(codes.list.set_intersection(list(filters.reasons)).list.len() > 0)
     if filters.first:
         lines = lines.filter(pl.col("delivery_date") >= filters.first)
     if filters.last:
@@ -230,7 +235,10 @@ _SORTS: Mapping[str, tuple[pl.Expr, ...]] = {
     "-value": (-pl.col("value").fill_null(0.0),),
     "value": (pl.col("value").fill_null(0.0),),
     "-qty": (-pl.col("decided_qty"),),
-    "-risk": (-pl.col("p_stockout_without").fill_null(0.0),),
+    # Certain stock-outs are many: among equals, the one that loses most comes first.
+    "-risk": (
+        -(pl.col("p_stockout_without").fill_null(0.0).round(4) * 1e10 + pl.col("expected_lost_without").fill_null(0.0)),
+    ),
     "source": (pl.lit(0.0),),
 }
 

@@ -99,8 +99,9 @@ def filters(
     last: Annotated[date | None, Query(description="Delivery up to")] = None,
     search: Annotated[str, Query(max_length=100, description="In ids and names of items and locations")] = "",
     nothing_too: Annotated[bool, Query(description="Also lines that say why nothing is ordered")] = False,
+    reason: Annotated[list[str], Query(max_length=50, description="Codes; lines that have any of them")] = [],
 ) -> OrderFilters:  # fmt: skip
-    return OrderFilters(item, location, source, category, status, state, first, last, search, nothing_too)
+    return OrderFilters(item, location, source, category, status, state, first, last, search, nothing_too, reason)
 
 
 Wanted = Annotated[OrderFilters, Depends(filters)]
