@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shelfcast.pipeline.issue_tokens import Verifier
     from shelfcast.ports.blob_store import BlobStore
     from shelfcast.ports.clock import Clock
+    from shelfcast.ports.cloud_stacks import CloudStacks
     from shelfcast.ports.file_delivery import FileDelivery
     from shelfcast.ports.http_client import HttpClient
     from shelfcast.ports.job_runner import JobRunner
@@ -321,3 +322,10 @@ def webhook_door(url: str, secret: str, clock: Clock) -> FileDelivery:
     from shelfcast.adapters.webhook import Webhook
 
     return Webhook(http_client(), url, secret, clock.now)
+
+
+def cloud_stacks() -> CloudStacks:
+    """Makes and removes the deployment on AWS (CloudFormation)."""
+    from shelfcast.adapters.aws.stacks import CloudFormationStacks
+
+    return CloudFormationStacks()

@@ -9,7 +9,7 @@ import typer
 
 SUBJECTS: tuple[str, ...] = (
     "lake", "ingest", "cdc", "events", "connect", "simulate", "cycle", "forecasts", "backtest", "orders", "replay", "erp", "serve",
-    "jobs", "doctor", "demo",
+    "jobs", "cost", "aws", "doctor", "demo",
 )  # fmt: skip
 """In the order `--help` shows them."""
 
