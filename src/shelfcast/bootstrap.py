@@ -317,6 +317,13 @@ def sftp_door(url: str, host_key: str, **more: Any) -> FileDelivery:
     return Sftp(SftpTarget.from_url(url, host_key, **more))
 
 
+def folder_door(folder: Path) -> FileDelivery:
+    """The ERP's folder on a share of this machine."""
+    from shelfcast.adapters.local.folder_delivery import FolderDelivery
+
+    return FolderDelivery(folder)
+
+
 def webhook_door(url: str, secret: str, clock: Clock) -> FileDelivery:
     """The ERP's address that takes signed requests."""
     from shelfcast.adapters.webhook import Webhook

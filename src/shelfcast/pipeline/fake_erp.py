@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -90,6 +91,34 @@ def play(platform: Platform, temper: Temper | None = None) -> Mapping[str, int]:
         deliver_orders.acknowledge(platform, WHO, key, said)
     report_open_orders(platform, now)
     return dict(Counter(one.state for one in said))
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What the ERP made of the lines that went out. lines = confirmed + short + late + rejected."""
+
+    lines: int = 0
+    confirmed: int = 0
+    short: int = 0
+    late: int = 0
+    rejected: int = 0
+
+
+def answer_into(platform: Platform, folder: Path, temper: Temper | None = None) -> Answered:
+    """Play the ERP behind a folder door: read what was sent, leave the answers as a file in `acks/`."""
+    waiting = sent_lines(platform).filter(pl.col("state") == "sent").to_dicts()
+    said = answer(waiting, platform.clock.now().date(), temper)
+    if not said:
+        return Answered()
+    data, acks = as_file(said), folder / "acks"
+    acks.mkdir(parents=True, exist_ok=True)
+    name = f"acks-{hashlib.sha256(data).hexdigest()[:12]}.json"
+    (acks / f".{name}.part").write_bytes(data)
+    (acks / f".{name}.part").replace(acks / name)
+    rejected = sum(one.state == "rejected" for one in said)
+    short = sum(one.qty is not None for one in said)
+    late = sum(one.delivery_date is not None for one in said)
+    return Answered(len(said), len(said) - rejected - short - late, short, late, rejected)
 
 
 def report_open_orders(platform: Platform, now: datetime) -> int:

@@ -59,7 +59,10 @@ class Delivery:
     where: str = ""
     error: str = ""
     answered: int = 0
-    """Acknowledgements that came with the receipt."""
+    """Acknowledgements that came with the receipt and were noted."""
+    refused: int = 0
+    """Of the receipt's lines, those that say what can't be; an answer that can't be read counts as one, and is kept."""
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,9 +155,12 @@ def _finish(
         "state": DELIVERED, "delivered_at": platform.clock.now().isoformat(), "file": name, "lines": batch["lines"],
         "value": batch["value"], "where": receipt.where, "sha256": receipt.sha256, "bytes": receipt.size, "error": "",
     }  # fmt: skip
+    # The answer first: killed in between, the file is delivered again under its name, and answered again.
+    noted, reasons = _answer(platform, channel, name, receipt)
     platform.records.put(DELIVERIES, record.record_id, body)
-    answered = _answer(platform, channel, name, receipt)
-    return Delivery(name, DELIVERED, batch["lines"], batch["value"], receipt.where, answered=answered)
+    return Delivery(
+        name, DELIVERED, batch["lines"], batch["value"], receipt.where, answered=noted, refused=len(reasons), reasons=reasons
+    )  # fmt: skip
 
 
 def _file(
@@ -208,15 +214,39 @@ def _deliver(door: FileDelivery, name: str, data: bytes, wait: Callable[[float],
     raise SourceDown(f"{name} was not tried: {tries} tries were asked for.")
 
 
-def _answer(platform: Platform, channel: Channel, name: str, receipt: Receipt) -> int:
-    """Acknowledgements the other side gave at once; an answer that holds none is no error."""
-    if not receipt.answer.strip().startswith((b"{", b"[")):
-        return 0
+def _answer(platform: Platform, channel: Channel, name: str, receipt: Receipt) -> tuple[int, tuple[str, ...]]:
+    """Acknowledgements the other side gave at once: (noted, why others were not). An answer that claims none is no error."""
+    if not _claims_lines(receipt.answer):
+        return 0, ()
     try:
-        said = read_acknowledgements(f"{name}.json", receipt.answer)
-    except BadInput:
-        return 0
-    return sum(1 for one in _note(platform, channel, f"answer to {name}", said) if one["done"])
+        said = read_acknowledgements(f"answer to {name}.json", receipt.answer)
+    except BadInput as error:
+        _bury(platform, channel, receipt.answer)
+        return 0, (str(error),)
+    digest = hashlib.sha256(receipt.answer).hexdigest()[:16]
+    return _counted(_note(platform, channel, f"answer to {name} {digest}", said))
+
+
+def _claims_lines(answer: bytes) -> bool:
+    """Whether an answer means to hold acknowledgements: a JSON list, an object with `lines`, or JSON that breaks off."""
+    if not answer.strip().startswith((b"{", b"[")):
+        return False
+    try:
+        found = json.loads(answer)
+    except (ValueError, RecursionError):
+        return True
+    return isinstance(found, list) or "lines" in found
+
+
+def _counted(done: Sequence[Mapping[str, Any]]) -> tuple[int, tuple[str, ...]]:
+    why = tuple(f"{one['order_ref']}: {one['why']}" for one in done if not one["done"])
+    return len(done) - len(why), why
+
+
+def _bury(platform: Platform, channel: Channel, data: bytes) -> None:
+    with suppress(Conflict):
+        key = f"{LETTERS}{channel.name}/{hashlib.sha256(data).hexdigest()[:16]}"
+        platform.blobs.put(key, data, create=True, durable=True)
 
 
 # Acknowledgements
@@ -251,15 +281,12 @@ def collect(platform: Platform, channel: Channel) -> Collected:
         except BadInput as error:
             broken, lines = broken + 1, lines + 1
             reasons.append(str(error))
-            with suppress(Conflict):
-                platform.blobs.put(
-                    f"{LETTERS}{channel.name}/{hashlib.sha256(data).hexdigest()[:16]}", data, create=True
-                )
+            _bury(platform, channel, data)
         else:
             done = _note(platform, channel, f"{name} {hashlib.sha256(data).hexdigest()[:16]}", said)
-            lines += len(done)
-            noted += sum(1 for one in done if one["done"])
-            reasons += [f"{one['order_ref']}: {one['why']}" for one in done if not one["done"]]
+            counted, why = _counted(done)
+            lines, noted = lines + len(done), noted + counted
+            reasons += why
         channel.door.done(name)
     return Collected(files, lines, noted, lines - noted - broken, broken, tuple(reasons))
 

@@ -22,11 +22,16 @@ def demo(
     port: Annotated[int, typer.Option(help="Port of the server.")] = 8787,
 ) -> None:
     """Make a shop with the simulator, run the whole cycle on its files, say what came of it, start the server."""
-    from shelfcast.bootstrap import init_lake, open_lake
+    import time
+
+    from shelfcast.bootstrap import folder_door, init_lake, open_lake
     from shelfcast.entrypoints.cli import summary
     from shelfcast.entrypoints.cli.progress import Bars
     from shelfcast.entrypoints.cli.serve import serve as start_server
+    from shelfcast.pipeline import fake_erp
+    from shelfcast.pipeline.decide_orders import approve_auto
     from shelfcast.pipeline.ingest_files import ingest_files
+    from shelfcast.pipeline.push_orders import Channel, collect, push
     from shelfcast.pipeline.run_cycle import last_sales_date, run_cycle
     from shelfcast.pipeline.simulate_shop import simulate_shop
     from shelfcast.pipeline.steps import Parameters
@@ -47,8 +52,15 @@ def demo(
             partition_rows=settings.partition_rows,
         )
         result = run_cycle(platform, parameters)
+        approved = approve_auto(platform, "demo") if result.step("replenish").summary.get("lines") else 0
+        door = folder_door(directory / "erp")
+        channel = Channel("demo", door)
+        sent = push(platform, channel, currency=settings.currency, wait=time.sleep)
+        answered = fake_erp.answer_into(platform, directory / "erp")
+        noted = collect(platform, channel)
     summary.loaded(loaded)
     summary.show(platform, result, currency=settings.currency)
+    summary.erp(approved, sent, answered, noted, currency=settings.currency)
     typer.echo(
         f"\nThe shop's files are in {shop.directory}, the lake in {directory}. Look around: shelfcast tables --lake {directory}"
     )

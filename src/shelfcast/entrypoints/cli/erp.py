@@ -30,6 +30,9 @@ Hook = Annotated[
 Secret = Annotated[
     str, typer.Option(envvar="SHELFCAST_ERP_SECRET", help="Shared secret of the webhook; best by its variable.")
 ]
+Folder = Annotated[
+    Path | None, typer.Option("--folder", envvar="SHELFCAST_ERP_FOLDER", help="A folder of this machine the ERP reads.")
+]
 Name = Annotated[str, typer.Option("--channel", help="Name of the door, for its numbering; give each door its own.")]
 
 
@@ -49,6 +52,7 @@ def push(
     key_file: KeyFile = None,
     passphrase: Passphrase = "",
     password: Password = "",
+    folder: Folder = None,
     webhook: Hook = "",
     secret: Secret = "",
     format: Annotated[str, typer.Option(help="csv, json, x12 (850) or edifact (ORDERS).")] = "csv",
@@ -79,12 +83,17 @@ def push(
         source,
         sender,
         recipient,
+        folder=folder,
     )
     done = push_orders.push(platform, door, currency=settings.currency, wait=time.sleep)
     if not done:
         typer.echo("Nothing to send: no approved lines wait.")
     for one in done:
         typer.echo(f"{one.name}: {one.lines:,} lines, {one.value:,.2f} {settings.currency}, {one.state} {one.where}")
+        if one.answered or one.refused:
+            typer.echo(f"  answered at once: {one.answered:,} lines noted, {one.refused:,} refused")
+        for reason in one.reasons[:20]:
+            typer.echo(f"  {reason}", err=True)
     if stuck := [one for one in done if one.error]:
         raise SourceDown(stuck[0].error)
 
@@ -96,6 +105,7 @@ def collect(
     key_file: KeyFile = None,
     passphrase: Passphrase = "",
     password: Password = "",
+    folder: Folder = None,
     channel: Name = "erp",
 ) -> None:
     """Fetch the ERP's acknowledgement files (folder acks/) and note what they say of each line."""
@@ -103,7 +113,7 @@ def collect(
     from shelfcast.pipeline import push_orders
 
     _, platform = open_lake(lake)
-    door = _channel(platform, channel, sftp, host_key, key_file, passphrase, password)
+    door = _channel(platform, channel, sftp, host_key, key_file, passphrase, password, folder=folder)
     done = push_orders.collect(platform, door)
     typer.echo(
         f"{done.files:,} files, {done.lines:,} lines = {done.noted:,} noted + {done.refused:,} refused + {done.broken:,} broken"
@@ -153,16 +163,19 @@ def fake(
 def _channel(
     platform: Platform, name: str, sftp: str, host_key: str, key_file: Path | None, passphrase: str, password: str,
     webhook: str = "", secret: str = "", format: str = "csv", source: str = "", sender: str = "SHELFCAST", recipient: str = "ERP",
+    folder: Path | None = None,
 ) -> Channel:  # fmt: skip
-    from shelfcast.bootstrap import sftp_door, webhook_door
+    from shelfcast.bootstrap import folder_door, sftp_door, webhook_door
     from shelfcast.domain.errors import BadParameter
     from shelfcast.pipeline.push_orders import Channel
 
-    if bool(sftp) == bool(webhook):
+    if sum(map(bool, (sftp, webhook, folder))) != 1:
         raise BadParameter(
-            "name the ERP's door: --sftp sftp://user@host/folder, or --webhook https://..., one of the two."
+            "name the ERP's door: --sftp sftp://user@host/folder, --webhook https://... or --folder PATH, one of them."
         )
-    if sftp:
+    if folder:
+        door = folder_door(folder)
+    elif sftp:
         door = sftp_door(sftp, host_key, key_file=key_file, passphrase=passphrase or None, password=password or None)
     else:
         door = webhook_door(webhook, secret, platform.clock)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shelfcast.entrypoints.cli.render import console, grid
 from shelfcast.pipeline.run_cycle import CycleResult
 from shelfcast.ports.platform import Platform
 from shelfcast.serve import summary
+
+if TYPE_CHECKING:
+    from shelfcast.pipeline.fake_erp import Answered
+    from shelfcast.pipeline.push_orders import Collected, Delivery
 
 
 def loaded(reports: Sequence[Any]) -> None:
@@ -37,6 +41,25 @@ def show(platform: Platform, result: CycleResult, *, currency: str) -> None:
     seconds = sum(one.seconds for one in result.steps if one.state == "done")
     peak = max((one.peak_mb for one in result.steps), default=0)
     console.print(f"\nCycle: {seconds:.0f} s, {peak:,.0f} MB at most. Every number: `shelfcast status`.", style="dim")
+
+
+def erp(approved: int, sent: Sequence[Delivery], answered: Answered, noted: Collected, *, currency: str) -> None:
+    """What went to the (made-up) ERP, and what it said."""
+    if approved or sent:
+        value = sum(one.value for one in sent)
+        console.print(
+            f"\n[bold]To a made-up ERP:[/bold] {approved:,} lines nothing speaks against were approved and "
+            f"{sum(one.lines for one in sent):,} sent, worth {value:,.0f} {currency}."
+        )
+    if answered.lines:
+        outcomes = (
+            (answered.confirmed, "confirmed"), (answered.short, "will come short"), (answered.late, "will come late"),
+            (answered.rejected, "rejected"),
+        )  # fmt: skip
+        said = ", ".join(f"{count:,} {what}" for count, what in outcomes if count)
+        console.print(f"It answered {answered.lines:,}: {said}. {noted.noted:,} of {noted.lines:,} answers are noted.")
+    for one in sent:
+        console.print(f"{one.where or one.name}: {one.error or one.state}", style="dim", soft_wrap=True)
 
 
 def _quarantined(platform: Platform) -> None:
