@@ -18,6 +18,12 @@ from shelfcast.domain.errors import BadParameter, NotFound
 
 FILE_NAME = "shelfcast.toml"
 PREFIX = "SHELFCAST_"
+LONGER_PERIODS = {
+    **dict.fromkeys(("M", "MS", "ME", "MONTH", "MONTHLY"), "month"),
+    **dict.fromkeys(("Q", "QUARTER", "QUARTERLY"), "quarter"),
+    **dict.fromkeys(("Y", "A", "YEAR", "YEARLY"), "year"),
+}
+"""Ways to write a planning period longer than a week."""
 
 
 class Settings(BaseModel):
@@ -86,6 +92,13 @@ class Settings(BaseModel):
 
     @classmethod
     def checked(cls, values: Mapping[str, object]) -> Settings:
+        frequency = str(values.get("frequency", "D")).strip().upper()
+        if frequency in LONGER_PERIODS:
+            raise BadParameter(
+                f"frequency {values['frequency']!r} came: a lake plans by day (D) or week (W), not by "
+                f"{LONGER_PERIODS[frequency]}, since orders fall inside a {LONGER_PERIODS[frequency]}. Load daily or weekly sales "
+                "and set D or W; indicators by month, quarter or year are welcome as `observations`."
+            )
         try:
             return cls(**values)  # type: ignore[arg-type]
         except ValidationError as error:

@@ -7,8 +7,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from shelfcast.bootstrap import in_memory
-from shelfcast.domain.errors import NotFound, NotReady
+from shelfcast.bootstrap import in_memory, init_lake
+from shelfcast.domain.errors import BadParameter, NotFound, NotReady
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import results
 from shelfcast.entrypoints.cli import render
@@ -76,3 +76,10 @@ def test_maintenance_says_why_files_may_have_become_more(capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "files on disk" in said and "10 -> 12" in said
     assert "1.0 MB freed" in said and "what they replace goes once it is 1 h old" in said
+
+
+@pytest.mark.parametrize("written", ["M", "monthly", "Q", "year"])
+def test_a_lake_of_months_is_refused_with_what_to_do(tmp_path, written):
+    with pytest.raises(BadParameter, match=r"plans by day \(D\) or week \(W\), not by .* set D or W"):
+        init_lake(tmp_path, frequency=written)
+    assert not list(tmp_path.iterdir())
