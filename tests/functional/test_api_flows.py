@@ -423,5 +423,5 @@ def test_a_worker_killed_in_the_middle_loses_nothing(shop):
 
     done = run_next(shop.platform, lambda: shop.settings, dead=[worker.pid])
     assert done is not None and done.state == "done" and done.attempt == 2, done
-    assert [one["step"] for one in done.result["steps"]][-1] == "replenish"
+    assert [one["step"] for one in done.result["steps"]][-1] == "monitor"
     assert shop.get("/v1/orders/summary")["lines"] > 0

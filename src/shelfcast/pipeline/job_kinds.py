@@ -17,7 +17,7 @@ from shelfcast.pipeline.queue_jobs import LAKE, QUICK, Job
 from shelfcast.ports.platform import Platform
 
 RetrainCause = Literal["schedule", "drift", "accuracy", "hand"]
-StepName = Literal["quality", "features", "train", "forecast", "replenish"]
+StepName = Literal["quality", "features", "train", "forecast", "replenish", "monitor"]
 
 
 class Parameters(BaseModel):
@@ -29,7 +29,7 @@ class CycleParameters(Parameters):
 
     cutoff: date | None = None
     """Last business date whose data may be used; the newest sales date when left out."""
-    steps: list[StepName] = Field(default=[], max_length=5)
+    steps: list[StepName] = Field(default=[], max_length=6)
     """Only these steps; empty = all."""
     horizon: int | None = Field(default=None, ge=1, le=730)
     """Periods to forecast; the lake's setting when left out."""

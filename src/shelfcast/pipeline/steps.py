@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from shelfcast.domain.errors import BadParameter, NotFound
-from shelfcast.domain.tables import Table, curated, results, supply
+from shelfcast.domain.tables import Table, curated, monitoring, results, supply
 from shelfcast.lake.fingerprint import table_fingerprint
 from shelfcast.pipeline import run_record
 from shelfcast.ports.platform import Platform
@@ -128,6 +128,17 @@ _STEPS = (
         writes=(results.ORDER_LINES, results.EXCEPTIONS),
         uses=("cutoff", "frequency", "scenario", "horizon", "terms"),
         also="plan_orders:decisive",
+    ),
+    Step(
+        "monitor", "Watching", "monitor:run",
+        reads=(
+            results.FORECASTS, results.DEMAND, results.ORDER_LINES, curated.SALES, curated.AVAILABILITY, supply.STOCK, curated.PRICES,
+            curated.PROMOTIONS, curated.WEATHER, curated.OPENINGS, supply.OPEN_ORDERS, supply.DELIVERIES, curated.POS_EVENTS,
+            curated.QUARANTINE, curated.ITEMS,
+        ),
+        writes=(monitoring.MONITOR_MEASURES, monitoring.SYSTEM_MEASURES, monitoring.FORECAST_SUMS),
+        uses=("cutoff", "frequency"),
+        also="train_model:champion_of",
     ),
 )  # fmt: skip
 

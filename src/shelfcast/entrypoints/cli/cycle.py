@@ -28,7 +28,7 @@ def run(
     ] = None,
     step: Annotated[
         list[str] | None,
-        typer.Option(help="Run only this step (repeatable): quality, features, train, forecast, replenish."),
+        typer.Option(help="Run only this step (repeatable): quality, features, train, forecast, replenish, monitor."),
     ] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train anew even if the model is still fresh.")] = False,
     terms: Annotated[
@@ -41,7 +41,7 @@ def run(
         int | None, typer.Option(help="Processes that work side by side; never changes a result.", min=1)
     ] = None,
 ) -> None:
-    """Run the daily cycle: quality, features, models, forecasts, orders."""
+    """Run the daily cycle: quality, features, models, forecasts, orders, monitoring."""
     from shelfcast.bootstrap import open_lake
     from shelfcast.domain.errors import BadParameter
     from shelfcast.entrypoints.cli import summary

@@ -15,6 +15,7 @@ from shelfcast.entrypoints.http.routes import (
     health,
     jobs,
     models,
+    monitor,
     orders,
     rules,
     scenarios,
@@ -23,6 +24,6 @@ from shelfcast.entrypoints.http.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router, auth.open_router, auth.router, today.router, data.router, jobs.router, forecasts.router,
-    scenarios.router, orders.router, rules.router, models.router, events.router, erp.router, catalog.router, admin.router,
+    scenarios.router, orders.router, rules.router, monitor.router, models.router, events.router, erp.router, catalog.router, admin.router,
 )  # fmt: skip
 """In the order of the OpenAPI file."""
