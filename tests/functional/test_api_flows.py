@@ -150,10 +150,10 @@ def test_an_order_line_says_what_it_is_made_of(shop, lines):
 
 def test_lines_can_be_narrowed_to_those_with_a_reason(shop, lines):
     code = next(code for line in lines for code in line["reasons"])
-    found = shop.get("/v1/orders", reason=code, limit=500)["rows"]
+    found = shop.get(f"/v1/orders?reason={code}&limit=500")["rows"]
     assert found and all(code in line["reasons"] for line in found)
-    assert shop.get("/v1/orders", reason="no_such_reason")["rows"] == []
-    ordered = shop.get("/v1/orders", sort="-risk", limit=500)["rows"]
+    assert shop.get("/v1/orders?reason=no_such_reason")["rows"] == []
+    ordered = shop.get("/v1/orders?sort=-risk&limit=500")["rows"]
     risks = [(round(one["p_stockout_without"] or 0, 4), one["expected_lost_without"] or 0) for one in ordered]
     assert risks == sorted(risks, reverse=True)
 

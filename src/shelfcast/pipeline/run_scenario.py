@@ -37,6 +37,7 @@ from shelfcast.pipeline.ready_model import ReadyModel, ready_model
 from shelfcast.pipeline.scenario_history import History, read_history
 from shelfcast.pipeline.scenario_outcome import orders_of, outcome_of
 from shelfcast.pipeline.scenario_support import Scenario, Unsupported, check_weather, supported
+from shelfcast.pipeline.total_dependence import dependence_of
 from shelfcast.ports.platform import Platform
 from shelfcast.scenario import changes as planned
 from shelfcast.scenario.changes import Change
@@ -202,7 +203,10 @@ def work_out(platform: Platform, settings: LakeSettings, scenario: Scenario, sce
     orders = orders_of(platform, made_with, settings, keys, (before_panel, before), (after_panel, after), scenario_id)
     platform.progress.advance(TITLE)
     money = _money(platform, keys, prices, cutoff)
-    outcome = outcome_of(scenario, keys, horizon, before, after, prices, money, support, history, orders, settings.seed)
+    outcome = outcome_of(
+        scenario, keys, horizon, before, after, prices, money, support, history, orders, settings.seed,
+        dependence_of(platform),
+    )  # fmt: skip
     _keep(platform, made_with, after_panel, after, scenario_id)
     platform.progress.advance(TITLE)
     outcome |= {

@@ -13,6 +13,7 @@ import polars as pl
 from shelfcast.domain.errors import NotReady
 from shelfcast.domain.tables import results
 from shelfcast.features.panel import Forecast, Panel
+from shelfcast.forecast.models.dependence import Dependence
 from shelfcast.pipeline.forecast_demand import Job as ForecastJob
 from shelfcast.pipeline.forecast_demand import forecast_rows, window_rows
 from shelfcast.pipeline.lake_settings import LakeSettings
@@ -108,7 +109,7 @@ def _narrowed(inputs: Inputs, items: pl.Series) -> Inputs:
 def outcome_of(
     scenario: Scenario, keys: pl.DataFrame, days: list[date], before: Forecast, after: Forecast,
     prices: tuple[np.ndarray, np.ndarray], cost: np.ndarray, support: LikeEvents, history: History, orders: dict[str, Any],
-    seed: int,
+    seed: int, dependence: Dependence,
 ) -> dict[str, Any]:  # fmt: skip
     rng = np.random.default_rng(seed)
     touched = np.broadcast_to(changed_days(scenario.changes, days), before.mean.shape)
@@ -120,7 +121,7 @@ def outcome_of(
     for name, weights in (("units", ones), ("revenue", worth), ("margin", margin)):
         if name != "units" and not any(np.isfinite(one).any() for one in prices):
             continue
-        variances = tuple(_variance(one, weight) for one, weight in zip((before, after), weights))
+        variances = tuple(_variance(one, weight, dependence) for one, weight in zip((before, after), weights))
         measures[name] = as_record(compare(before.mean, after.mean, touched, weights, factors, variances))  # type: ignore[arg-type]
     inside = touched[0]
     model_uplift = float(after.mean[:, inside].sum() / max(before.mean[:, inside].sum(), 1e-9)) if inside.any() else 1.0
@@ -139,27 +140,29 @@ def outcome_of(
             "model_after": later[0] / later[1] if later[1] > 0 else None,
             "series_looked_at": history.keys.height,
         },
-        "daily": _daily(days, before, after, touched, factors),
+        "daily": _daily(days, before, after, touched, factors, dependence),
         "by_series": _by_series(keys, before, after, prices),
     }  # fmt: skip
 
 
-def _variance(forecast: Forecast, weight: np.ndarray) -> float:
+def _variance(forecast: Forecast, weight: np.ndarray, dependence: Dependence) -> float:
     """Of the weighted total over series and days."""
     spread = spread_of(forecast.quantiles, forecast.levels) * np.abs(weight)
     group, bucket = np.zeros(len(spread), dtype=np.int64), np.zeros(spread.shape[1], dtype=np.int64)
-    return float(total_variance(spread, group, 1, bucket, 1)[0, 0])
+    return float(total_variance(spread, group, 1, bucket, 1, dependence)[0, 0])
 
 
 def _daily(
-    days: list[date], before: Forecast, after: Forecast, touched: np.ndarray, factors: np.ndarray
+    days: list[date], before: Forecast, after: Forecast, touched: np.ndarray, factors: np.ndarray,
+    dependence: Dependence,
 ) -> list[dict[str, Any]]:  # fmt: skip
     group, bucket = np.zeros(len(before.mean), dtype=np.int64), np.arange(len(days))
     made = []
     ends = []
     for forecast, extra in ((before, 0.0), (after, float(np.var(factors)))):
         mean = forecast.mean.sum(axis=0)
-        variance = total_variance(spread_of(forecast.quantiles, forecast.levels), group, 1, bucket, len(days))[0]
+        spread = spread_of(forecast.quantiles, forecast.levels)
+        variance = total_variance(spread, group, 1, bucket, len(days), dependence)[0]
         variance = variance + extra * (mean * touched[0]) ** 2
         ends.append((mean, total_quantiles(mean, variance, (0.1, 0.9))))
     for at, day in enumerate(days):

@@ -8,7 +8,7 @@ The model scored is trained as the champion is, on data from before the first fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from shelfcast.forecast.backtest import Task, Window, windows_of
 from shelfcast.forecast.ensemble import Ensemble, forecast_ensemble
 from shelfcast.forecast.forecasters import seasonal_naive
 from shelfcast.forecast.models.baseline_panel import open_history, panel_facts
+from shelfcast.forecast.models.dependence import Dependence, measured
 from shelfcast.forecast.models.segments import SEGMENTS, demand_segments
 from shelfcast.forecast.models.training import pick_series, train_and_hold
 from shelfcast.forecast.selection import learn_shares
@@ -34,6 +35,8 @@ ROWS = 60_000
 """Rows the scored model learns from: fewer than the champion's, since it only has to tell how good it would be."""
 SEASONS = {"D": 7, "W": 52}
 NAIVE, BASELINES, CHAMPION = "seasonal naive", "baselines", "champion"
+NORMAL_90 = 1.2815515655446004
+"""90 % quantile of the standard normal distribution."""
 LEVELS = tuple(level for level in GRID if 0.1 <= level <= 0.9)
 
 
@@ -61,8 +64,10 @@ def score_models(panel: Panel, horizon: int, seed: int, folds: int = FOLDS) -> S
     shares = learn_shares(known, held, horizon)
     ensemble = Ensemble(model, model.context(lambda: (known,)), panel_facts(known), shares)
     rows: list[dict[str, Any]] = []
+    made_of: list[tuple[Window, Forecast]] = []
     for window in windows:
         made = forecast_ensemble(window.panel, ensemble)
+        made_of.append((window, made.forecast))
         naive, _ = seasonal_naive(season)(window.panel, GRID, seed)["seasonal_naive"]
         for name, forecast in ((NAIVE, naive), (BASELINES, made.baseline.forecast), (CHAMPION, made.forecast)):
             rows += _rows(window, forecast, name, horizon)
@@ -72,7 +77,8 @@ def score_models(panel: Panel, horizon: int, seed: int, folds: int = FOLDS) -> S
     )
     mean = mean.with_columns(fold=pl.lit(0), cutoff=pl.lit(None, pl.Date))
     every = pl.concat([frame, mean.select(frame.columns)], how="vertical_relaxed")
-    return Scores(every, _summary(mean, folds, horizon, panel.series_count))
+    summary = _summary(mean, folds, horizon, panel.series_count)
+    return Scores(every, {**summary, "dependence": _dependence(panel, made_of, horizon).to_dict()})
 
 
 def _rows(window: Window, forecast: Forecast, model: str, horizon: int) -> list[dict[str, Any]]:
@@ -103,6 +109,19 @@ def _rows(window: Window, forecast: Forecast, model: str, horizon: int) -> list[
         }  # fmt: skip
         rows += [{**about, "metric": key, "value": float(value)} for key, value in values.items() if np.isfinite(value)]
     return rows
+
+
+def _dependence(panel: Panel, folds: Sequence[tuple[Window, Forecast]], horizon: int) -> Dependence:
+    """How errors of days and of series went together on the folds."""
+    shape = (panel.series_count, len(folds), horizon)
+    errors, spread = np.full(shape, np.nan), np.zeros(shape)
+    places = panel.keys.with_row_index("_at")
+    for number, (window, forecast) in enumerate(folds):
+        at = window.panel.keys.join(places, on=panel.keys.columns, how="left", maintain_order="left")["_at"].to_numpy()
+        errors[at, number] = window.actual - forecast.mean
+        low, high = (forecast.quantiles[:, :, GRID.index(level)] for level in (0.1, 0.9))
+        spread[at, number] = (high - low) / (2.0 * NORMAL_90)
+    return measured(errors, spread)
 
 
 def _summary(mean: pl.DataFrame, folds: int, horizon: int, series: int) -> dict[str, Any]:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import gamma, norm
 
+from shelfcast.forecast.models.dependence import Dependence
+
 Floats = NDArray[np.floating]
-COMMON_SHARE = 0.1
-"""Part of the spread that series have in common on a day, where it hasn't been measured."""
 
 
 def spread_of(quantiles: Floats, levels: Sequence[float]) -> Floats:
@@ -35,23 +35,23 @@ def spread_of(quantiles: Floats, levels: Sequence[float]) -> Floats:
 
 def total_variance(
     spread: Floats, group: NDArray[np.integer], count: int, bucket: NDArray[np.integer], buckets: int,
-    day_correlation: Floats | float = 0.2, common_share: float = COMMON_SHARE,
+    dependence: Dependence,
 ) -> Floats:  # fmt: skip
     """Variance (count, buckets) of totals.
 
     Args:
         spread: (n, H) standard deviations by series and day.
         group: (n,) group of each series; bucket: (H,) bucket of each day (week, whole horizon...).
-        day_correlation: of two days of a series k apart: one number, or (K,) for k = 1..K, the last holding beyond.
+        dependence: of days and of series, measured on past errors.
 
     >>> ones = np.ones((2, 1))
-    >>> float(total_variance(ones, np.array([0, 0]), 1, np.array([0]), 1, 0.0, 0.0)[0, 0])
+    >>> float(total_variance(ones, np.array([0, 0]), 1, np.array([0]), 1, Dependence((0.0,), 0.0))[0, 0])
     2.0
-    >>> float(total_variance(ones, np.array([0, 0]), 1, np.array([0]), 1, 0.0, 1.0)[0, 0])
+    >>> float(total_variance(ones, np.array([0, 0]), 1, np.array([0]), 1, Dependence((0.0,), 1.0))[0, 0])
     4.0
     """
     horizon = spread.shape[1]
-    linked = np.atleast_1d(np.asarray(day_correlation, dtype=np.float64))
+    linked, common_share = np.asarray(dependence.day_correlation), dependence.common_share
     distance = np.abs(np.arange(horizon)[:, None] - np.arange(horizon))
     matrix = np.where(distance == 0, 1.0, linked[np.minimum(np.maximum(distance, 1), len(linked)) - 1])
     matrix = matrix * (bucket[:, None] == bucket[None, :])

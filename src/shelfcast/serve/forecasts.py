@@ -14,8 +14,10 @@ from pydantic import Field
 from shelfcast.domain.errors import BadParameter
 from shelfcast.domain.quantiles import COLUMNS
 from shelfcast.domain.tables import curated, results
+from shelfcast.forecast.models.dependence import Dependence
 from shelfcast.pipeline.newest import cutoffs, newest_cutoff
 from shelfcast.pipeline.run_scenario import scenario_forecasts
+from shelfcast.pipeline.total_dependence import dependence_of
 from shelfcast.ports.platform import Platform
 from shelfcast.scenario.totals import spread_of, total_quantiles, total_variance
 from shelfcast.serve.held_forecasts import held, page_of
@@ -178,17 +180,19 @@ def totals(
         BadParameter: more cells than one request may add up.
     """
     tables = (results.FORECASTS, curated.ITEMS, curated.LOCATIONS)
+    dependence = dependence_of(platform)
+
+    def make() -> TotalsView:
+        return _totals(platform, filters, by, period, cutoff, stage, scenario, dependence)
+
     if scenario != "base":
-        return _totals(platform, filters, by, period, cutoff, stage, scenario)
-    return remembered(
-        platform, "totals", tables, lambda: _totals(platform, filters, by, period, cutoff, stage, scenario),
-        repr(filters), tuple(by), period, cutoff, stage,
-    )  # fmt: skip
+        return make()
+    return remembered(platform, "totals", tables, make, repr(filters), tuple(by), period, cutoff, stage, dependence)
 
 
 def _totals(
     platform: Platform, filters: ForecastFilters, by: Sequence[str], period: str, cutoff: date | None, stage: str,
-    scenario: str,
+    scenario: str, dependence: Dependence,
 ) -> TotalsView:  # fmt: skip
     found, chosen = rows(platform, filters, cutoff=cutoff, stage=stage, scenario=scenario)
     levels = [one for one in dict.fromkeys(by) if one != "all"]
@@ -216,7 +220,7 @@ def _totals(
     spread[series, at] = spread_of(bounds, (0.1, 0.9))
     heads = frame.select(pl.struct("item_id", "location_id").is_first_distinct()).to_series()
     groups, number = _group_numbers(frame.filter(heads), names)
-    variance = total_variance(spread, number, groups.height, bucket, len(ends))
+    variance = total_variance(spread, number, groups.height, bucket, len(ends), dependence)
     by_day = np.zeros((groups.height, len(days)))
     np.add.at(by_day, number, mean)
     sums = np.stack([by_day[:, bucket == one].sum(axis=1) for one in range(len(ends))], axis=1)

@@ -11,7 +11,9 @@ import polars as pl
 
 from shelfcast.domain.errors import BadParameter
 from shelfcast.domain.tables import curated, results
+from shelfcast.forecast.models.dependence import Dependence
 from shelfcast.pipeline.newest import newest_cutoff
+from shelfcast.pipeline.total_dependence import dependence_of
 from shelfcast.ports.platform import Platform
 from shelfcast.scenario.totals import total_quantiles
 from shelfcast.serve.forecasts import KEY, ForecastFilters, rows, series_wanted
@@ -22,6 +24,8 @@ from shelfcast.serve.view import View
 
 SeriesSort = Literal["item", "-mean", "mean", "-change", "change", "-wide", "location"]
 RECENT_DAYS = 28
+MOST_PERIODS = 730
+"""Longest horizon a lake may have."""
 MADE_FROM = (results.FORECASTS, results.DEMAND, curated.ITEMS, curated.LOCATIONS)
 
 
@@ -75,18 +79,18 @@ def series_page(
     from shelfcast.pipeline.override_forecasts import overridden_series
 
     chosen = cutoff or newest_cutoff(platform, results.FORECASTS)
-    order = _series_order(sort)
+    order, dependence = _series_order(sort), dependence_of(platform)
     days = replace(ForecastFilters(), first=filters.first, last=filters.last)
     whole = remembered(
         platform, "series", MADE_FROM,
-        lambda: _by_series(platform, days, chosen, stage).with_columns(order.alias("_sort")).sort(
+        lambda: _by_series(platform, days, chosen, stage, dependence).with_columns(order.alias("_sort")).sort(
             "_sort", "item_id", "location_id"
         ),
-        chosen, stage, sort, days,
+        chosen, stage, sort, days, dependence,
     )  # fmt: skip
     wanted = series_wanted(platform, replace(filters, first=None, last=None))
     found = whole if wanted is None else whole.filter(wanted)
-    sd = float(np.sqrt(_total_variance(found)))
+    sd = float(np.sqrt(_total_variance(found, dependence.common_share)))
     total = float(found["mean"].sort().sum())
     low, high = total_quantiles(np.array([total]), np.array([sd**2]), (0.1, 0.9))[0]
     made = page(found.lazy(), ("_sort", *KEY[:2]), limit, cursor, sorted_already=True)
@@ -104,11 +108,14 @@ def series_page(
     )  # fmt: skip
 
 
-def _by_series(platform: Platform, days: ForecastFilters, chosen: date, stage: str) -> pl.DataFrame:
+def _by_series(
+    platform: Platform, days: ForecastFilters, chosen: date, stage: str, dependence: Dependence
+) -> pl.DataFrame:
     """Every series of a cutoff added up over the days wanted, with names and what was sold lately."""
     found, _ = rows(platform, days, cutoff=chosen, stage=stage)
     spread = (pl.col("q900") - pl.col("q100")) / 2.5631
-    correlation = 0.2
+    by_days = {days: dependence.over(days) for days in range(1, MOST_PERIODS + 1)}
+    correlation = pl.col("days").replace_strict(by_days, return_dtype=pl.Float64)
     by_series = found.group_by("item_id", "location_id").agg(
         pl.col("mean").sort().sum().alias("mean"), spread.sort().sum().alias("added"), (spread**2).sort().sum().alias("squares"),
         pl.len().alias("days"), pl.col("model").first(), pl.col("fallback").first(), pl.col("date").min().alias("first"),
@@ -133,12 +140,10 @@ def _by_series(platform: Platform, days: ForecastFilters, chosen: date, stage: s
     )
 
 
-def _total_variance(series: pl.DataFrame) -> float:
+def _total_variance(series: pl.DataFrame, common_share: float) -> float:
     """Of the total over series whose own totals have standard deviations `sd`, with the common share between them."""
-    from shelfcast.scenario.totals import COMMON_SHARE
-
     sd = series["sd"].fill_null(0.0).sort().to_numpy()
-    return float((1 - COMMON_SHARE) * (sd**2).sum() + COMMON_SHARE * sd.sum() ** 2)
+    return float((1 - common_share) * (sd**2).sum() + common_share * sd.sum() ** 2)
 
 
 def _series_order(sort: str) -> pl.Expr:

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shelfcast.forecast.models.dependence import Dependence
 from shelfcast.scenario.totals import spread_of, total_quantiles, total_variance
 
 
@@ -25,7 +26,7 @@ def test_the_variance_of_totals_is_that_of_all_pairs(seed, link, common):
     rng = np.random.default_rng(seed)
     spread = rng.gamma(2.0, 1.0, (5, 4))
     group, bucket = rng.integers(0, 2, 5), np.array([0, 0, 1, 1])
-    made = total_variance(spread, group, 2, bucket, 2, link, common)
+    made = total_variance(spread, group, 2, bucket, 2, Dependence((link,), common))
     assert np.allclose(made, brute(spread, group, 2, bucket, 2, link, common))
 
 
@@ -42,5 +43,5 @@ def test_a_large_total_is_nearly_normal():
 
 def test_a_total_of_independent_series_is_relatively_narrower():
     spread, group, bucket = np.ones((100, 1)), np.zeros(100, dtype=int), np.zeros(1, dtype=int)
-    assert total_variance(spread, group, 1, bucket, 1, 0.0, 0.0)[0, 0] == 100
+    assert total_variance(spread, group, 1, bucket, 1, Dependence((0.0,), 0.0))[0, 0] == 100
     assert spread_of(np.array([[[1.0, 1.0]]]), (0.1, 0.9))[0, 0] == 0
