@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shelfcast.features.calendar import MONTH_PLACE, WEEK, YEAR, Calendar, calendar_of
 from shelfcast.features.panel import Covariate, Measure, Panel, Role
-from shelfcast.features.recipe import LOG, CovariatePlan, Recipe, centre_rows, last_of
+from shelfcast.features.recipe import LOG, CovariatePlan, Recipe, centre_rows, floor_share, last_of
 
 Array32 = NDArray[np.float32]
 Indices = NDArray[np.int32]
@@ -46,6 +46,8 @@ class Frame:
     """(S, T) units, NaN where missing, closed or after the series' own last period."""
     value: Array32
     """(S, T) demand on the recipe's scale."""
+    level_floor: NDArray[np.float64]
+    """(S,) smallest level each series is divided by."""
     closed: NDArray[np.bool_]
     """(S, P) nothing can be sold."""
     days: NDArray[np.datetime64]
@@ -97,8 +99,9 @@ def prepare(panel: Panel, recipe: Recipe) -> Frame:
         demand[closed[:, :history_length]] = np.nan
     seen = np.isfinite(demand)
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), history_length).astype(np.int32)
+    share = floor_share(recipe, demand)
     if recipe.mode == LOG:
-        value = np.log(np.maximum(demand, np.float32(recipe.floor)))
+        value = np.log(np.maximum(demand, (recipe.floor * share).astype(np.float32)[:, None]))
     else:
         value = demand if recipe.negative and recipe.mode != "ratio" else np.maximum(demand, np.float32(0.0))
     value = np.where(seen, value, np.nan).astype(np.float32)
@@ -110,6 +113,7 @@ def prepare(panel: Panel, recipe: Recipe) -> Frame:
         calendar,
         demand,
         value,
+        recipe.level_floor * share,
         closed,
         panel.periods,
         first,

@@ -66,6 +66,8 @@ class Recipe:
     """Static categories whose series are averaged."""
     zero_share: float
     availability: bool
+    size: float = 0.0
+    """Usual units of a period with sales, which the floors belong to; 0 in models from before it was kept."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -157,7 +159,42 @@ def learn_recipe(panel: Panel, horizon: int) -> Recipe:
         groupings=_groupings(panel),
         zero_share=float(np.mean(shown == 0)),
         availability=panel.in_stock_share is not None,
+        size=float(np.median(positive)) if mode == LOG else middle_size(sizes_of(target)),
     )
+
+
+def sizes_of(demand: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean size of each series' periods that aren't zero, (S,); 0 where there are none.
+
+    >>> sizes_of(np.array([[0.0, 2.0, -4.0], [np.nan, 0.0, 0.0]])).tolist()
+    [3.0, 0.0]
+    """
+    sold = np.isfinite(demand) & (demand != 0.0)
+    total = np.abs(np.where(sold, demand, 0.0)).sum(axis=1, dtype=np.float64)
+    return np.asarray(total / np.maximum(sold.sum(axis=1), 1), dtype=np.float64)
+
+
+def middle_size(sizes: NDArray[np.float64]) -> float:
+    """Median of the sizes above zero; 0 if there are none."""
+    return float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else 0.0
+
+
+EVEN = 2.0
+"""Series whose units are within this factor of the middle size share its floors."""
+
+
+def floor_share(recipe: Recipe, demand: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What the recipe's floors are multiplied by for each series (S,), by how large its units are beside the middle size.
+
+    Else all that a small series sells would be too little to tell from nothing, and a large series' day without sales
+    would lie beyond all measure on the log scale. Levels that are divided by never rise.
+    """
+    sizes = sizes_of(demand)
+    if recipe.size <= 0.0:
+        return np.ones(len(sizes))
+    share = np.where(sizes > 0, sizes / recipe.size, 1.0)
+    small, large = np.minimum(1.0, share * EVEN), np.maximum(1.0, share / EVEN)
+    return np.where(share < 1.0, small, large if recipe.mode == LOG else 1.0)
 
 
 def _mode(values: NDArray[np.floating]) -> tuple[str, bool]:

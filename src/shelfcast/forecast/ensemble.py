@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfcast.domain.quantiles import GRID
-from shelfcast.features.matrix import Context
+from shelfcast.features.context import Context
 from shelfcast.features.panel import Forecast, Panel
 from shelfcast.forecast.explanation import DRIVERS, MICRO, Explanation, explain_view, to_micro
 from shelfcast.forecast.models.baseline_choice import BaselineFacts, BaselineForecast

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfcast.features.matrix import EFFECT, OWN_EFFECT, Context
+from shelfcast.features.context import Context
+from shelfcast.features.matrix import EFFECT, OWN_EFFECT
 from shelfcast.features.panel import Panel
 from shelfcast.features.recipe import LOG, RATIO
 from shelfcast.forecast.models.boosted import RATIO_RANGE, Model, View

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shelfcast.features import context as contexts
 from shelfcast.features import matrix
 from shelfcast.features.frame import Frame, prepare
 from shelfcast.features.panel import Panel
@@ -19,12 +20,12 @@ from boosted_shop import shop
 
 
 @pytest.fixture(scope="module")
-def built() -> tuple[Panel, Frame, matrix.Context, matrix.Local, matrix.Rows, np.ndarray]:
+def built() -> tuple[Panel, Frame, contexts.Context, contexts.Local, matrix.Rows, np.ndarray]:
     panel = shop(series=6, periods=420)
     frame = prepare(panel, learn_recipe(panel, panel.horizon))
     cutoffs = np.array([300, 390, 419])
-    context = matrix.build_context(lambda: (frame,), cutoffs)
-    local = matrix.fit_local(frame, cutoffs, context.pooled)
+    context = contexts.build_context(lambda: (frame,), cutoffs)
+    local = contexts.fit_local(frame, cutoffs, context.pooled)
     rows = matrix.all_steps(np.repeat(np.arange(6), 3), np.tile(np.arange(3), 6), panel.horizon)
     return panel, frame, context, local, rows, matrix.build_matrix(frame, context, local, rows)
 
@@ -36,7 +37,7 @@ def design_row(frame: Frame, s: int, d: int) -> np.ndarray:
     return np.concatenate([[1.0], weekday, covariates, *crossed])
 
 
-def residuals(frame: Frame, context: matrix.Context, local: matrix.Local, s: int, k: int) -> np.ndarray:
+def residuals(frame: Frame, context: contexts.Context, local: contexts.Local, s: int, k: int) -> np.ndarray:
     out = np.full(frame.value.shape[1], np.nan)
     for d in range(context.cutoffs[k] + 1):
         if np.isfinite(frame.value[s, d]):
@@ -58,7 +59,7 @@ def test_the_level_of_a_series_is_its_last_year(built: tuple) -> None:
 
 def test_the_local_regression_solves_its_normal_equations(built: tuple) -> None:
     _, frame, context, local, _, _ = built
-    fade = 0.5 ** (1 / matrix.SPANS["D"].half_life)
+    fade = 0.5 ** (1 / contexts.SPANS["D"].half_life)
     s, k = 1, 1
     seen = [d for d in range(context.cutoffs[k] + 1) if np.isfinite(frame.value[s, d])]
     rows = np.array([design_row(frame, s, d) for d in seen])
@@ -149,7 +150,7 @@ def test_what_moved_all_series_is_shrunk_when_small_and_kept_when_large() -> Non
     rng = np.random.default_rng(0)
     mean = rng.normal(0, 0.02, 300)
     mean[150] = 0.8
-    common, doubt = matrix.common_movement(mean, np.full(300, 50.0), 10)
-    kept = matrix.shrink(common, np.full(300, doubt))
+    common, doubt = contexts.common_movement(mean, np.full(300, 50.0), 10)
+    kept = contexts.shrink(common, np.full(300, doubt))
     assert kept[150] > 0.75
     assert np.abs(np.delete(kept, 150)).mean() < 0.004

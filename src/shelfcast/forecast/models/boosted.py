@@ -28,18 +28,9 @@ from numpy.typing import NDArray
 
 from shelfcast.domain.errors import BadInput, BadParameter
 from shelfcast.domain.quantiles import GRID
+from shelfcast.features.context import Context, Local, build_context, fit_local
 from shelfcast.features.frame import Frame, prepare
-from shelfcast.features.matrix import (
-    Context,
-    Local,
-    Names,
-    Rows,
-    all_steps,
-    build_context,
-    build_matrix,
-    fit_local,
-    names_of,
-)
+from shelfcast.features.matrix import Names, Rows, all_steps, build_matrix, names_of
 from shelfcast.features.panel import Forecast, Panel
 from shelfcast.features.recipe import LOG, RATIO, Recipe, last_of
 from shelfcast.forecast.calibration import QuantileTable
