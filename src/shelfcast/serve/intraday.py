@@ -11,23 +11,34 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from shelfcast.domain.tables.curated import LOCATIONS, POS_EVENTS, SALES
+from shelfcast.domain.tables.results import FORECASTS
+from shelfcast.pipeline import newest
 from shelfcast.ports.platform import Platform
+from shelfcast.serve.held_forecasts import held
+from shelfcast.serve.memory import remembered
 
 
 @dataclass(frozen=True)
 class SalesToday:
-    """Rows by location (and item): `units` and `revenue` so far; when the last event was rung up there."""
+    """Rows by location (and item): `units` and `revenue` so far, `expected_units` of the whole day as the newest forecast
+    has it, when the last event was rung up there."""
 
     as_of: datetime
     rows: list[dict[str, Any]]
 
 
 def sales_today(
-    platform: Platform, *, locations: Sequence[str] = (), by_item: bool = False, limit: int = 1000
+    platform: Platform,
+    *,
+    locations: Sequence[str] = (),
+    items: Sequence[str] = (),
+    by_item: bool = False,
+    limit: int = 1000,
 ) -> SalesToday:
     """What was sold so far on each location's own business day, the most first.
 
     Args:
+        items: only these items; of all where empty.
         by_item: a row for each item of a location instead of one a location.
     """
     now = platform.clock.now().astimezone(UTC)
@@ -36,11 +47,21 @@ def sales_today(
         days = days.filter(pl.col("location_id").is_in(list(locations)))
     if days.is_empty():
         return SalesToday(now, [])
+    asked = (tuple(sorted(items)), by_item, limit, tuple(days.iter_rows()))
+    rows = remembered(
+        platform, "sales today", [SALES, POS_EVENTS, LOCATIONS, FORECASTS],
+        lambda: _rows(platform, days, items, by_item, limit), *asked,
+    )  # fmt: skip
+    return SalesToday(now, rows.to_dicts())
+
+
+def _rows(platform: Platform, days: pl.DataFrame, items: Sequence[str], by_item: bool, limit: int) -> pl.DataFrame:
     first, last = days["date"].min(), days["date"].max()
     today = days.lazy()
+    wanted = pl.col("item_id").is_in(list(items)) if items else pl.lit(True)
     sold = (
         platform.tables.scan(SALES)
-        .filter(pl.col("date").is_between(first, last), pl.col("superseded_at").is_null())
+        .filter(pl.col("date").is_between(first, last), pl.col("superseded_at").is_null(), wanted)
         .join(today, on=["location_id", "date"], how="semi")
     )
     keys = ["location_id", "date", "item_id"] if by_item else ["location_id", "date"]
@@ -51,16 +72,27 @@ def sales_today(
     )
     rung = (
         platform.tables.scan(POS_EVENTS)
-        .filter(pl.col("business_date").is_between(first, last), pl.col("superseded_at").is_null())
+        .filter(pl.col("business_date").is_between(first, last), pl.col("superseded_at").is_null(), wanted)
         .join(today, left_on=["location_id", "business_date"], right_on=["location_id", "date"], how="semi")
         .group_by(["location_id", "item_id"] if by_item else ["location_id"])
         .agg(pl.col("occurred_at").max().alias("last_event_at"), pl.len().alias("lines"))
     )
     on = ["location_id", "item_id"] if by_item else ["location_id"]
-    rows = (
-        totals.join(rung, on=on, how="left").sort("units", *keys, descending=[True] + [False] * len(keys)).head(limit)
-    )
-    return SalesToday(now, rows.collect().to_dicts())
+    found = totals.join(rung, on=on, how="left").collect()
+    expected = _expected(platform, days, wanted, keys)
+    rows = found.join(expected, on=keys, how="left")
+    return rows.sort("units", *keys, descending=[True] + [False] * len(keys)).head(limit)
+
+
+def _expected(platform: Platform, days: pl.DataFrame, wanted: pl.Expr, keys: Sequence[str]) -> pl.DataFrame:
+    """What the newest forecast expects of these days, whole, by `keys`; nothing where there is none of them."""
+    schema = {"location_id": pl.String, "date": pl.Date, "item_id": pl.String, "expected_units": pl.Float64}
+    nothing = pl.DataFrame(schema={name: kind for name, kind in schema.items() if name in (*keys, "expected_units")})
+    if not (cutoffs := newest.cutoffs(platform, FORECASTS)):
+        return nothing
+    rows = held(platform, cutoffs[0], "final").frame.lazy().filter(wanted)
+    of_days = rows.join(days.lazy(), on=["location_id", "date"], how="semi")
+    return of_days.group_by(keys).agg(pl.col("mean").sum().alias("expected_units")).collect()
 
 
 def _business_days(platform: Platform, now: datetime) -> pl.DataFrame:

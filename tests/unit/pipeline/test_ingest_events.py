@@ -15,10 +15,13 @@ import pytest
 
 from shelfcast.bootstrap import in_memory
 from shelfcast.domain.errors import SourceDown
+from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import Table
 from shelfcast.domain.tables.curated import LOCATIONS, POS_EVENTS, SALES
+from shelfcast.domain.tables.results import FORECASTS
 from shelfcast.lake.as_of import as_of, current, end_of
 from shelfcast.lake.merge import merge
+from shelfcast.lake.replace import replace as replace_rows
 from shelfcast.pipeline.ingest_events import EventReport, ingest_events
 from shelfcast.pipeline.ingest_files import ingest_files
 from shelfcast.pipeline.receive_events import (
@@ -187,6 +190,26 @@ def test_todays_sales_are_no_cutoff_yet_but_can_be_seen(platform):
     (row,) = sales_today(platform, locations=["S"], by_item=True).rows
     assert (row["item_id"], row["last_event_at"]) == ("A", datetime(2026, 3, 10, 11, 59, tzinfo=UTC))
     assert sales_today(platform, locations=["nowhere"]).rows == []
+    assert sales_today(platform, items=["B"]).rows == []
+
+
+def test_todays_sales_stand_beside_what_was_expected_of_the_day(platform):
+    send(platform, event(1, 2, occurred_at="2026-03-10T11:59:00Z"))
+    ingest_events(platform)
+    assert sales_today(platform).rows[0]["expected_units"] is None
+    days = [date(2026, 3, 10), date(2026, 3, 10), date(2026, 3, 11)]
+    forecasts = pl.DataFrame({"item_id": ["A", "B", "A"], "date": days, "mean": [3.5, 4.0, 9.0]}).with_columns(
+        pl.lit(date(2026, 3, 9)).alias("cutoff"), pl.lit("base").alias("scenario"), pl.lit("final").alias("stage"),
+        pl.lit("S").alias("location_id"), pl.lit("run").alias("run_id"),
+    )  # fmt: skip
+    replace_rows(platform.tables, FORECASTS, FORECASTS.conform(forecasts), Slice.of(run_id="run"))
+    (row,) = sales_today(platform).rows
+    assert (row["units"], row["expected_units"]) == (2.0, 7.5)
+    (row,) = sales_today(platform, items=["A"], by_item=True).rows
+    assert (row["item_id"], row["expected_units"]) == ("A", 3.5)
+    send(platform, event(2, 1, occurred_at="2026-03-10T11:59:30Z"))
+    ingest_events(platform)
+    assert sales_today(platform).rows[0]["units"] == 3.0
 
 
 def test_a_weekly_lake_gets_weeks(platform):

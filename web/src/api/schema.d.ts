@@ -1966,6 +1966,11 @@ export interface components {
             units: number;
             /** Revenue */
             revenue?: number | null;
+            /**
+             * Expected Units
+             * @description Of the whole day, by the newest forecast of it
+             */
+            expected_units?: number | null;
             /** Items */
             items: number;
             /** Lines */
@@ -11700,6 +11705,7 @@ export interface operations {
         parameters: {
             query?: {
                 location?: string[];
+                item?: string[];
                 by_item?: boolean;
                 limit?: number;
             };

@@ -15,7 +15,7 @@ import { type Figure, Figures } from "../../components/Figures";
 import { Empty, Loaded } from "../../components/Loaded";
 import { useNotices } from "../../components/notices";
 import { Page } from "../../components/Page";
-import { amount, count, day, units, weekday } from "../../lib/format";
+import { ago, amount, count, day, units, weekday } from "../../lib/format";
 import { useAddress } from "../../lib/url";
 import { Drivers } from "./Drivers";
 import { futureDays, pastDays, type SeriesDetail, spansOf } from "./model";
@@ -97,6 +97,12 @@ function Content({ series }: { series: SeriesDetail }) {
   const future = useMemo(() => futureDays(series), [series]);
   const spans = useMemo(() => spansOf(series), [series]);
   const recent = past.slice(-28);
+  const soFar = useGet(
+    "/v1/sales/today",
+    { params: { query: { location: [series.location_id], item: [series.item_id], by_item: true } } },
+    { refetchInterval: 60_000 },
+  );
+  const today = soFar.data?.rows[0];
   const total = future.reduce((sum, one) => sum + one.mean, 0);
   const perDay = future.length ? total / future.length : 0;
   const outs = recent.filter((one) => one.stockOut).length;
@@ -110,6 +116,20 @@ function Content({ series }: { series: SeriesDetail }) {
       value: units(recent.reduce((sum, one) => sum + (one.sales ?? 0), 0)),
       note: outs ? `stock ran out on ${count(outs)} days` : "never out of stock",
     },
+    ...(today
+      ? [
+          {
+            label: "Sold so far today",
+            value: units(today.units),
+            note: [
+              today.expected_units != null && `${units(today.expected_units)} expected of the whole day`,
+              today.last_event_at && `last rung up ${ago(today.last_event_at)}`,
+            ]
+              .filter(Boolean)
+              .join("; "),
+          },
+        ]
+      : []),
     {
       label: "In stock",
       value: units(stock),

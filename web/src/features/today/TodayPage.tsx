@@ -17,6 +17,7 @@ import { To } from "../../components/To";
 import { ago, amount, count, day, percent, units } from "../../lib/format";
 import { seriesAddress } from "../../lib/url";
 import { AlertRow } from "./AlertRow";
+import { SoldToday } from "./SoldToday";
 
 type Tile = Schemas["Tile"];
 
@@ -60,6 +61,7 @@ export default function TodayPage() {
               <Grid gridDefinition={[{ colspan: { default: 12, m: 7 } }, { colspan: { default: 12, m: 5 } }]}>
                 <Attention open={found.alerts} acknowledged={found.acknowledged} />
                 <SpaceBetween size="l">
+                  <SoldToday />
                   <RunOut />
                   <Movers />
                 </SpaceBetween>

@@ -37,6 +37,7 @@ class DaySales(BaseModel):
     date: date
     units: float
     revenue: float | None = None
+    expected_units: float | None = Field(default=None, description="Of the whole day, by the newest forecast of it")
     items: int
     lines: int | None = None
     last_event_at: datetime | None = None
@@ -94,8 +95,9 @@ def get_sales_today(
     _: Viewer,
     platform: Host,
     location: Annotated[list[str], Query(max_length=200)] = [],
+    item: Annotated[list[str], Query(max_length=200)] = [],
     by_item: bool = False,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> SalesToday:
-    found = intraday.sales_today(platform, locations=location, by_item=by_item, limit=limit)
+    found = intraday.sales_today(platform, locations=location, items=item, by_item=by_item, limit=limit)
     return SalesToday(as_of=found.as_of, rows=[DaySales(**row) for row in found.rows])
