@@ -98,13 +98,34 @@ def running(**more: str) -> Iterator[Emulator]:
                 process.wait()
 
 
-def _wait(made: Emulator) -> None:
+@contextmanager
+def sagemaker_state() -> Iterator[Emulator]:
+    """moto's server, which keeps what SageMaker's model registry is told (ministack has no SageMaker)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="shelfcast-moto-") as folder:
+        log = Path(folder) / "log"
+        with log.open("wb") as output:
+            command = [emulator_python().with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
+        url = f"http://127.0.0.1:{port}"
+        made = Emulator(url, process, log, {**CREDENTIALS, "AWS_ENDPOINT_URL_SAGEMAKER": url})
+        try:
+            _wait(made, "moto-api/")
+            yield made
+        finally:
+            process.terminate()
+            process.wait(timeout=15)
+
+
+def _wait(made: Emulator, path: str = "_ministack/health") -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if made.process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{made.url}/_ministack/health", timeout=2):
+            with urllib.request.urlopen(f"{made.url}/{path}", timeout=2):
                 return
         except OSError:
             time.sleep(0.05)

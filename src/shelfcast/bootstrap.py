@@ -86,7 +86,10 @@ def _local_models(settings: Settings, root: Path, in_records: RecordModels, blob
 def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1) -> Platform:
     """Iceberg tables in the Glue catalog, files in S3, records in DynamoDB; region and role as the environment says."""
     from shelfcast.adapters.aws import session
+    from shelfcast.adapters.aws.doors import TopicDoors
     from shelfcast.adapters.aws.records import DynamoRecords
+    from shelfcast.adapters.aws.sagemaker_models import SageMakerModels
+    from shelfcast.adapters.doors import EnvironmentDoors
     from shelfcast.adapters.iceberg import IcebergTables
     from shelfcast.adapters.local.clock import SystemClock
     from shelfcast.adapters.local.databases import Databases
@@ -101,6 +104,9 @@ def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1
     routes = {"raw/": received, "incoming/": received, "dead_letters/": received, "exports/": exported}
     records = DynamoRecords(places.records_table)
     blobs = RoutedBlobs(Objects(places.blobs, options), routes)
+    models: ModelRegistry = RecordModels(records, blobs)
+    if places.model_group:
+        models = SageMakerModels(places.model_group, records, blobs, image=places.image)
     return Platform(
         tables=IcebergTables(
             "shelfcast",
@@ -114,8 +120,9 @@ def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1
         clock=SystemClock(),
         engine=LocalEngine(workers),
         reader=Databases(),
-        models=RecordModels(records, blobs),
+        models=models,
         progress=progress or Silent(),
+        doors=TopicDoors(EnvironmentDoors(), places.topic),
     )
 
 

@@ -143,6 +143,7 @@ class AwsPlaces(BaseModel):
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> AwsPlaces:
+    image: str = Field(default="", description="Container image that serves a model, for registered packages")
         """
         Raises:
             BadParameter: one is missing or isn't allowed; all of them in one message.

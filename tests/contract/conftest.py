@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.emulator import Emulator, needs_emulator, running
+from tests.emulator import Emulator, needs_emulator, running, sagemaker_state
 
 _NUMBERS = itertools.count(1)
 
@@ -64,3 +64,25 @@ def records_table(emulator: Callable[[], Emulator]) -> Callable[[], str]:
 @pytest.fixture
 def database_prefix() -> str:
     return f"test{next(_NUMBERS)}_"
+
+
+@pytest.fixture(scope="session")
+def _sagemaker() -> Iterator[Emulator]:
+    needs_emulator()
+    with sagemaker_state() as server:
+        yield server
+
+
+@pytest.fixture
+def model_group(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Makes a model package group nobody else uses."""
+
+    def make() -> str:
+        server: Emulator = request.getfixturevalue("_sagemaker")
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        name = f"group-{next(_NUMBERS)}"
+        server.client("sagemaker").create_model_package_group(ModelPackageGroupName=name)
+        return name
+
+    return make

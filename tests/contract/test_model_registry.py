@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
+import tarfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,23 +15,28 @@ from pathlib import Path
 
 import pytest
 
+from shelfcast.adapters.aws import session
+from shelfcast.adapters.aws.sagemaker_models import SageMakerModels
 from shelfcast.adapters.local.records import SqliteRecords
 from shelfcast.adapters.memory import MemoryBlobs, MemoryRecords
 from shelfcast.adapters.objects import Objects
 from shelfcast.adapters.record_models import RecordModels
-from shelfcast.domain.errors import BadParameter, NotFound
+from shelfcast.domain.errors import BadParameter, NotFound, SourceDown
 from shelfcast.ports.model_registry import CARD_FILE, CHALLENGER, CHAMPION, MODEL_FILE, Candidate, ModelRegistry
 
 AT = datetime(2026, 3, 1, 4, 30, 15, 123456, tzinfo=UTC)
 
 
-@pytest.fixture(params=["memory", "records", "mlflow"])
+@pytest.fixture(params=["memory", "records", "mlflow", "sagemaker"])
 def registry(request: pytest.FixtureRequest, tmp_path: Path) -> ModelRegistry:
     match request.param:
         case "memory":
             return RecordModels(MemoryRecords(), MemoryBlobs())
         case "records":
             return RecordModels(SqliteRecords(tmp_path / "records.db"), Objects.local(tmp_path / "blobs"))
+        case "sagemaker":
+            group = request.getfixturevalue("model_group")()
+            return SageMakerModels(group, MemoryRecords(), MemoryBlobs(), image="registry.example/shelfcast:1")
         case _:
             return mlflow_models(tmp_path, request.getfixturevalue("mlflow_database"))
 
@@ -206,3 +215,41 @@ def test_what_can_not_be_kept_is_refused_before_anything_is(
     with pytest.raises(BadParameter, match="can't be kept"):
         registry.register(given)
     assert registry.list() == []
+
+
+def test_sagemaker_is_told_of_every_version_and_approves_the_champion_alone(model_group: Callable[[], str]) -> None:
+    group = model_group()
+    records, blobs = MemoryRecords(), MemoryBlobs()
+    registry = SageMakerModels(group, records, blobs)
+    first, second = (registry.register(candidate(name)) for name in ("a", "b"))
+    registry.register(candidate("a"))
+    registry.set_alias(CHAMPION, first.model_id, by="ann", reason="first", at=AT)
+    registry.set_alias(CHAMPION, second.model_id, by="ann", reason="better", at=AT + timedelta(days=1))
+    client = session.client("sagemaker")
+    found = client.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+    described = [client.describe_model_package(ModelPackageName=one["ModelPackageArn"]) for one in found]
+    states = {one["ModelPackageDescription"].split()[0]: one["ModelApprovalStatus"] for one in described}
+    assert states == {first.model_id: "PendingManualApproval", second.model_id: "Approved"}
+    # Killed after the package was made and before its record was written: the package is found again, not made twice.
+    records.delete("model_packages", first.model_id)
+    registry.register(candidate("a"))
+    assert len(client.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]) == 2
+    with tarfile.open(fileobj=io.BytesIO(blobs.get(f"models/{first.model_id}/model.tar.gz"))) as archive:
+        assert archive.getnames() == [CARD_FILE, MODEL_FILE]
+
+
+def test_a_registry_that_does_not_answer_is_told_and_made_up_for(
+    model_group: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = model_group()
+    good = os.environ["AWS_ENDPOINT_URL_SAGEMAKER"]
+    registry = SageMakerModels(group, MemoryRecords(), MemoryBlobs())
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", "http://127.0.0.1:9")
+    with pytest.raises(SourceDown, match=group):
+        registry.register(candidate("a"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", good)
+    registry.register(candidate("a"))
+    assert (
+        len(session.client("sagemaker").list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"])
+        == 1
+    )

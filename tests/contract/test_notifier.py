@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from shelfcast.adapters.aws.notifier import SnsNotifier, message_of, subject_of
 from shelfcast.adapters.http import StandardHttp
 from shelfcast.adapters.local.clock import SystemClock
 from shelfcast.adapters.mail import Mail
@@ -42,9 +43,9 @@ class Case:
     refuses: Callable[[], Any]
 
 
-@pytest.fixture(params=["memory", "webhook", "mail"])
+@pytest.fixture(params=["memory", "webhook", "mail", "sns"])
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
-    yield from {"memory": _memory, "webhook": _webhook, "mail": _mail}[request.param](request)
+    yield from {"memory": _memory, "webhook": _webhook, "mail": _mail, "sns": _sns}[request.param](request)
 
 
 def _memory(_: pytest.FixtureRequest) -> Iterator[Case]:
@@ -182,6 +183,28 @@ def _mail(request: pytest.FixtureRequest) -> Iterator[Case]:
     yield Case(mail, inbox.texts, answer("451 try later"), answer("554 we take nothing from you"))
 
 
+def _sns(request: pytest.FixtureRequest) -> Iterator[Case]:
+    server = request.getfixturevalue("emulator")()
+    topic = server.client("sns").create_topic(Name="notes")["TopicArn"]
+    sqs = server.client("sqs")
+    queue = sqs.create_queue(QueueName="notes")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    server.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def arrived() -> list[str]:
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for one in found:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+        return [json.loads(one["Body"])["Message"] for one in found]
+
+    def refuse() -> None:
+        server.client("sns").delete_topic(TopicArn=topic)
+
+    patch = pytest.MonkeyPatch()
+    yield Case(SnsNotifier(topic), arrived, lambda: patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), refuse)
+    patch.undo()
+
+
 def test_a_notice_arrives_whole(case: Case) -> None:
     assert case.notifier.send(NOTICE) == ""
     (text,) = case.arrived()
@@ -264,3 +287,10 @@ def test_a_webhook_is_signed_and_its_address_stays_out_of_messages() -> None:
         with pytest.raises(BadParameter) as refused:
             one.send(NOTICE)
     assert "secret-part" not in str(refused.value) and "secret-part" not in repr(one)
+
+
+def test_what_sns_cannot_take_is_said_shorter() -> None:
+    long = replace(NOTICE, title="a" * 300, text="Ü" * 300_000)
+    assert len(subject_of(long.title)) == 100
+    assert len(message_of(long).encode()) < 256_000 and message_of(long).endswith("(cut)")
+    assert json.dumps(NOTICE.facts) in message_of(NOTICE)

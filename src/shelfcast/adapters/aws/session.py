@@ -23,7 +23,7 @@ def client(service: str) -> Any:
         MissingExtra: boto3 isn't installed.
         SourceDown: no region is named.
     """
-    return _client(service, region(), endpoint())
+    return _client(service, region(), os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or endpoint())
 
 
 @lru_cache(maxsize=32)
