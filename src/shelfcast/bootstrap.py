@@ -232,9 +232,12 @@ def open_lake(folder: Path, progress: Progress | None = None, **arguments: objec
 
 def lake_settings(settings: Settings) -> LakeSettings:
     """The settings as use cases take them."""
+    from shelfcast.pipeline.assumed_terms import read_terms
+
+    terms = read_terms(settings.lake / settings.terms) if settings.terms else ""
     return LakeSettings(
         settings.currency, settings.frequency, settings.horizon, settings.seed, settings.partition_rows,
-        settings.max_bad_share, settings.keep_snapshots,
+        settings.max_bad_share, settings.keep_snapshots, terms,
     )  # fmt: skip
 
 

@@ -43,6 +43,9 @@ class Settings(BaseModel):
     model_registry: Literal["auto", "mlflow", "records"] = Field(
         default="auto", description="Where models are kept: MLflow where it is installed, or records"
     )
+    terms: str = Field(
+        default="", description="YAML file (in the lake's folder) of sourcing terms to assume where there are none"
+    )
     host: str = Field(default="127.0.0.1", description="Address the server listens on")
     port: int = Field(default=8787, ge=0, le=65535, description="Port the server listens on")
 

@@ -123,6 +123,13 @@ class PushParameters(Parameters):
     """Fetch acknowledgements too."""
 
 
+class EventsParameters(Parameters):
+    """Take the till's events that came in into the curated events and the daily sales."""
+
+    everything: bool = False
+    """Look through all hours ever, not only the open ones."""
+
+
 class MaintainParameters(Parameters):
     """Join small files, expire snapshots, delete what nothing refers to, forget old jobs."""
 
@@ -180,11 +187,14 @@ def run_cycle(
     platform: Platform, settings: LakeSettings, parameters: CycleParameters, job: Job
 ) -> Mapping[str, Any]:  # fmt: skip
     from shelfcast.pipeline import decide_orders, override_forecasts
+    from shelfcast.pipeline.begin_cycle import begin_cycle
     from shelfcast.pipeline.run_cycle import run_cycle
     from shelfcast.pipeline.steps import CYCLE
 
     steps = tuple(parameters.steps) or CYCLE
-    chosen = _step_parameters(platform, settings, parameters.cutoff, parameters.horizon, retrain=parameters.retrain)
+    chosen = begin_cycle(
+        platform, settings, steps=parameters.steps, cutoff=parameters.cutoff, horizon=parameters.horizon, retrain=parameters.retrain
+    )  # fmt: skip
     done = list(run_cycle(platform, chosen, steps=tuple(one for one in steps if one != "replenish")).steps)
     overridden = 0
     if "forecast" in steps:
@@ -264,6 +274,13 @@ def overrides(
     return {"cutoff": made.cutoff.isoformat(), "series": made.series, "rows": made.rows}
 
 
+def events(platform: Platform, settings: LakeSettings, parameters: EventsParameters, job: Job) -> Mapping[str, Any]:
+    from shelfcast.pipeline.ingest_events import ingest_events
+
+    del job
+    return ingest_events(platform, frequency=settings.frequency, everything=parameters.everything).as_record()
+
+
 def maintain(platform: Platform, settings: LakeSettings, parameters: MaintainParameters, job: Job) -> Mapping[str, Any]:
     from datetime import timedelta
 
@@ -278,18 +295,9 @@ def maintain(platform: Platform, settings: LakeSettings, parameters: MaintainPar
 def _step_parameters(
     platform: Platform, settings: LakeSettings, cutoff: date | None, horizon: int | None, *, retrain: bool = False
 ) -> Any:
-    from shelfcast.pipeline.run_cycle import last_sales_date
-    from shelfcast.pipeline.steps import Parameters as StepParameters
+    from shelfcast.pipeline.begin_cycle import parameters_of
 
-    return StepParameters(
-        cutoff=cutoff or last_sales_date(platform, settings.frequency),
-        frequency=settings.frequency,
-        horizon=horizon or settings.horizon,
-        seed=settings.seed,
-        retrain=retrain,
-        currency=settings.currency,
-        partition_rows=settings.partition_rows,
-    )
+    return parameters_of(platform, settings, cutoff=cutoff, horizon=horizon, retrain=retrain)
 
 
 def _plain(value: Any) -> Any:
@@ -318,6 +326,7 @@ KINDS: dict[str, JobKind] = {
         JobKind("overrides", "Apply overrides", LAKE, OverrideParameters, "job_kinds:overrides"),
         JobKind("maintain", "Maintain the lake", LAKE, MaintainParameters, "job_kinds:maintain"),
         JobKind("connect", "Fetch outside data", LAKE, ConnectParameters, "outside_jobs:connect", tries=4),
+        JobKind("events", "Take in till events", LAKE, EventsParameters, "job_kinds:events", tries=4),
         JobKind("push", "Send orders to the ERP", QUICK, PushParameters, "outside_jobs:push", tries=5),
     )
 }

@@ -16,3 +16,5 @@ class LakeSettings:
     partition_rows: int = 3_000_000
     max_bad_share: float = 0.5
     keep_snapshots: int = 20
+    terms: str = ""
+    """Terms of supply to assume where the retailer gave none: canonical JSON (`assumed_terms.read_terms`)."""

@@ -13,7 +13,7 @@ from shelfcast.ports.platform import Platform
 from shelfcast.serve.view import View
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
-JobKindName = Literal["cycle", "retrain", "load", "export", "scenario", "overrides", "maintain"]
+JobKindName = Literal["cycle", "retrain", "load", "export", "scenario", "overrides", "events", "maintain"]
 
 
 class TaskView(View):

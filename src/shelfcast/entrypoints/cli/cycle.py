@@ -34,7 +34,7 @@ def run(
     terms: Annotated[
         Path | None,
         typer.Option(
-            help="YAML file of sourcing terms to assume where the retailer gave none; each line it touches says so."
+            help="YAML file of sourcing terms to assume where the retailer gave none; each line it touches says so. The lake's setting `terms` when left out."
         ),
     ] = None,
     workers: Annotated[
@@ -42,31 +42,23 @@ def run(
     ] = None,
 ) -> None:
     """Run the daily cycle: quality, features, models, forecasts, orders, monitoring."""
-    from shelfcast.bootstrap import open_lake
+    from shelfcast.bootstrap import lake_settings, open_lake
     from shelfcast.domain.errors import BadParameter
     from shelfcast.entrypoints.cli import summary
     from shelfcast.entrypoints.cli.progress import Bars
     from shelfcast.pipeline.assumed_terms import read_terms
-    from shelfcast.pipeline.ingest_events import ingest_events
-    from shelfcast.pipeline.run_cycle import last_sales_date, run_cycle
-    from shelfcast.pipeline.steps import CYCLE, Parameters
+    from shelfcast.pipeline.begin_cycle import begin_cycle
+    from shelfcast.pipeline.run_cycle import run_cycle
+    from shelfcast.pipeline.steps import CYCLE
 
     for name in step or []:
         if name not in CYCLE:
             raise BadParameter.unknown("step", name, CYCLE)
     with Bars() as bars:
         settings, platform = open_lake(lake, bars, horizon=horizon, workers=workers)
-        if not step:
-            ingest_events(platform, frequency=settings.frequency)
-        parameters = Parameters(
-            cutoff=cutoff.date() if cutoff else last_sales_date(platform, settings.frequency),
-            frequency=settings.frequency,
-            horizon=settings.horizon,
-            seed=settings.seed,
-            retrain=retrain,
+        parameters = begin_cycle(
+            platform, lake_settings(settings), steps=step or (), cutoff=cutoff.date() if cutoff else None, retrain=retrain,
             terms=read_terms(terms) if terms else "",
-            currency=settings.currency,
-            partition_rows=settings.partition_rows,
-        )
+        )  # fmt: skip
         result = run_cycle(platform, parameters, steps=tuple(step) if step else CYCLE)
     summary.show(platform, result, currency=settings.currency)

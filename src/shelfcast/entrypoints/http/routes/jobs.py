@@ -19,6 +19,7 @@ from shelfcast.entrypoints.http.security import Host, Planner, Runner, Viewer
 from shelfcast.pipeline import audit_changes, job_kinds, queue_jobs
 from shelfcast.pipeline.job_kinds import (
     CycleParameters,
+    EventsParameters,
     ExportParameters,
     LoadParameters,
     MaintainParameters,
@@ -65,13 +66,18 @@ class StartOverrides(_Start):
     parameters: OverrideParameters = OverrideParameters()
 
 
+class StartEvents(_Start):
+    kind: Literal["events"]
+    parameters: EventsParameters = EventsParameters()
+
+
 class StartMaintain(_Start):
     kind: Literal["maintain"]
     parameters: MaintainParameters = MaintainParameters()
 
 
 StartJob = Annotated[
-    StartCycle | StartRetrain | StartLoad | StartExport | StartOverrides | StartMaintain, Field(discriminator="kind")
+    StartCycle | StartRetrain | StartLoad | StartExport | StartOverrides | StartEvents | StartMaintain, Field(discriminator="kind")
 ]
 
 
