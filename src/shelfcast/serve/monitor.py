@@ -21,7 +21,7 @@ GRAVITY = {"open": 0, "watch": 1, "ok": 2}
 TABLES = (monitoring.MONITOR_MEASURES, monitoring.SYSTEM_MEASURES)
 
 
-class MeasureView(View):
+class MonitoredView(View):
     """One measure of a day."""
 
     area: Area
@@ -56,7 +56,7 @@ class MonitorView(View):
     """Last business date looked at; nothing when the monitor hasn't run."""
     open: int = 0
     watched: int = 0
-    measures: list[MeasureView]
+    measures: list[MonitoredView]
 
 
 class MeasurePoint(View):
@@ -142,9 +142,9 @@ def _day(platform: Platform, table: Any, day: date) -> list[dict[str, Any]]:
     return rows
 
 
-def _view(row: dict[str, Any]) -> MeasureView:
+def _view(row: dict[str, Any]) -> MonitoredView:
     kind = KINDS[f"{row['area']}.{row['measure']}"]
-    return MeasureView(
+    return MonitoredView(
         area=row["area"], measure=row["measure"], subject=row["subject"], title=kind.title, meaning=kind.meaning,
         unit=kind.unit, value=_finite(row["value"]), expected=_finite(row["expected"]), threshold=_finite(row["threshold"]),
         state=row["state"], opened_on=row["opened_on"], reason=row["reason"] or "", says=row["says"] or "",
