@@ -79,7 +79,7 @@ def _worked_out(platform: Platform, row: dict[str, Any]) -> pl.DataFrame:
     run = platform.records.get("runs", row["run_id"]).body
     horizon, frequency = int(run["parameters"]["horizon"]), str(run["parameters"]["frequency"])
     lake = open_lake_at(platform.tables, row["cutoff"], horizon, frequency)
-    record = platform.records.get(model_records.KIND, str(run["summary"]["model"])).body
+    record = model_records.find(platform, str(run["summary"]["model"]))
     keys = pl.DataFrame({"item_id": [row["item_id"]], "location_id": [row["location_id"]]})
     mine = (pl.col("item_id") == row["item_id"]) & (pl.col("location_id") == row["location_id"])
     rows = platform.tables.scan(results.DEMAND).filter(mine).select(DEMAND_COLUMNS).collect()

@@ -209,22 +209,6 @@ def run_cycle(
     }  # fmt: skip
 
 
-def retrain(platform: Platform, settings: LakeSettings, parameters: RetrainParameters, job: Job) -> Mapping[str, Any]:
-    from shelfcast.pipeline import choose_model, model_records
-    from shelfcast.pipeline.steps import run_step
-
-    before = model_records.champion(platform)
-    chosen = _step_parameters(platform, settings, parameters.cutoff, None, retrain=True)
-    run_step(platform, "features", chosen)
-    done = run_step(platform, "train", chosen)
-    made = str(done.summary["model_id"])
-    if not parameters.promote and before is not None:
-        model_records.promote(platform, str(before["model_id"]))
-    else:
-        choose_model.note_promotion(platform, made, job.created_by, "trained", before)
-    return {"cutoff": chosen.cutoff.isoformat(), "model_id": made, "promoted": parameters.promote or before is None}
-
-
 def load(platform: Platform, settings: LakeSettings, parameters: LoadParameters, job: Job) -> Mapping[str, Any]:
     from shelfcast.pipeline.load_uploads import load_uploads
 
@@ -265,12 +249,13 @@ def overrides(
     platform: Platform, settings: LakeSettings, parameters: OverrideParameters, job: Job
 ) -> Mapping[str, Any]:
     from shelfcast.pipeline import override_forecasts
+    from shelfcast.pipeline.begin_cycle import parameters_of
     from shelfcast.pipeline.run_cycle import run_cycle
 
     del job
     made = override_forecasts.apply(platform, parameters.cutoff)
     if parameters.plan_orders:
-        run_cycle(platform, _step_parameters(platform, settings, made.cutoff, None), steps=("replenish",))
+        run_cycle(platform, parameters_of(platform, settings, cutoff=made.cutoff), steps=("replenish",))
     return {"cutoff": made.cutoff.isoformat(), "series": made.series, "rows": made.rows}
 
 
@@ -292,14 +277,6 @@ def maintain(platform: Platform, settings: LakeSettings, parameters: MaintainPar
     return {"tables": {name: asdict(one) for name, one in done.items()}, "jobs_forgotten": forgotten}
 
 
-def _step_parameters(
-    platform: Platform, settings: LakeSettings, cutoff: date | None, horizon: int | None, *, retrain: bool = False
-) -> Any:
-    from shelfcast.pipeline.begin_cycle import parameters_of
-
-    return parameters_of(platform, settings, cutoff=cutoff, horizon=horizon, retrain=retrain)
-
-
 def _plain(value: Any) -> Any:
     """As JSON: a record holds text, finite numbers, lists and objects."""
     import json
@@ -319,7 +296,7 @@ KINDS: dict[str, JobKind] = {
     one.name: one
     for one in (
         JobKind("cycle", "Daily cycle", LAKE, CycleParameters, "job_kinds:run_cycle"),
-        JobKind("retrain", "Train a model", LAKE, RetrainParameters, "job_kinds:retrain"),
+        JobKind("retrain", "Train a model", LAKE, RetrainParameters, "retrain:run_job"),
         JobKind("load", "Load files", LAKE, LoadParameters, "job_kinds:load"),
         JobKind("export", "Export", QUICK, ExportParameters, "job_kinds:export"),
         JobKind("scenario", "Work out a scenario", QUICK, ScenarioParameters, "run_scenario:run_job"),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from shelfcast.pipeline import job_kinds, queue_jobs
-from shelfcast.pipeline.job_kinds import RetrainCause
+from shelfcast.pipeline import job_kinds, model_decisions, queue_jobs
+from shelfcast.pipeline.job_kinds import RetrainCause, RetrainParameters
+from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.pipeline.queue_jobs import Job
+from shelfcast.pipeline.run_cycle import last_sales_date
+from shelfcast.pipeline.steps import Asked, Parameters, run_step
 from shelfcast.ports.platform import Platform
 
 
@@ -17,3 +23,26 @@ def ask(platform: Platform, reason: str, by: str, *, cause: RetrainCause = "drif
             return job
     parameters: dict[str, Any] = {"reason": reason[:500], "cause": cause}
     return job_kinds.start(platform, "retrain", parameters, by)
+
+
+def retrain(platform: Platform, settings: LakeSettings, asked: Asked, cutoff: date | None = None) -> dict[str, Any]:
+    """Train a challenger on the data up to the cutoff, judge it against the champion, and decide. The decision comes back.
+
+    Raises:
+        NotReady: no history to learn from.
+    """
+    parameters = Parameters(
+        cutoff=cutoff or last_sales_date(platform, settings.frequency), frequency=settings.frequency,
+        horizon=settings.horizon, seed=settings.seed, retrain=True, currency=settings.currency,
+        partition_rows=settings.partition_rows, asked=asked,
+    )  # fmt: skip
+    run_step(platform, "features", replace(parameters, retrain=False))
+    done = run_step(platform, "train", parameters)
+    return model_decisions.find(platform, str(done.summary["decision_id"]))
+
+
+def run_job(platform: Platform, settings: LakeSettings, parameters: RetrainParameters, job: Job) -> Mapping[str, Any]:
+    """The job kind `retrain`."""
+    cause = parameters.cause or ("schedule" if job.schedule else "hand")
+    reason = parameters.reason or (f"schedule {job.schedule}" if job.schedule else "")
+    return retrain(platform, settings, Asked(cause, reason, job.created_by, parameters.promote), parameters.cutoff)

@@ -51,9 +51,13 @@ def run_cycle(platform: Platform, parameters: Parameters, *, steps: tuple[str, .
 
     done: list[StepResult] = []
     for name in (one for one in CYCLE if one in steps):
-        if name == "train" and not due(platform, parameters):
-            continue
-        done.append(run_step(platform, name, parameters if name == "train" else replace(parameters, retrain=False)))
+        chosen = replace(parameters, retrain=False)
+        if name == "train":
+            if not (why := due(platform, parameters)):
+                continue
+            asked = parameters.asked
+            chosen = replace(parameters, asked=asked if asked.reason else replace(asked, reason=why))
+        done.append(run_step(platform, name, chosen))
         if name == "forecast":
             override_forecasts.apply(platform, parameters.cutoff, parameters.scenario)
     return CycleResult(parameters.cutoff, tuple(done))

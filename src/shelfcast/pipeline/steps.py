@@ -22,6 +22,18 @@ from shelfcast.ports.platform import Platform
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Who wants a new model, and why. Decides nothing of the model itself."""
+
+    cause: str = "schedule"
+    """schedule, drift, accuracy or hand."""
+    reason: str = ""
+    by: str = "cycle"
+    promote: bool = True
+    """Make it the champion if it wins; otherwise it stays the challenger whatever the comparison says."""
+
+
+@dataclass(frozen=True)
 class Parameters:
     """What a cycle is run with. `partition_rows` bounds memory and never changes a result."""
 
@@ -31,6 +43,8 @@ class Parameters:
     scenario: str = "base"
     seed: int = 0
     retrain: bool = False
+    asked: Asked = Asked()
+    """Of the train step."""
     terms: str = ""
     """Terms of supply to assume where the retailer gave none: canonical JSON (`assumed_terms.read_terms`)."""
     currency: str = ""

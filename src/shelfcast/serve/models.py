@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from shelfcast.domain.errors import NotFound
+from shelfcast.domain.errors import BadParameter, NotFound
 from shelfcast.domain.quantiles import COLUMNS, level
 from shelfcast.domain.tables import curated, results
 from shelfcast.pipeline import choose_model, model_decisions, model_records
@@ -192,6 +192,26 @@ def one(platform: Platform, model_id: str) -> ModelDetail:
         snapshots={name: str(value) for name, value in version.snapshots.items()}, files=dict(version.files),
         calibration=[CalibrationPoint(**point) for point in points], comparison=card.get("comparison") or {},
     )  # fmt: skip
+
+
+def named(platform: Platform, text: str) -> str:
+    """The model id a person means: an id or its first letters, `champion`, `challenger`.
+
+    Raises:
+        NotFound: none is called so.
+        BadParameter: several begin so.
+    """
+    if text in ALIASES:
+        version = platform.models.aliased(text)
+        if version is None:
+            raise NotFound(
+                f"there is no {text} yet. The first champion is trained with the first cycle: `shelfcast run`."
+            )
+        return version.model_id
+    found = [one.model_id for one in platform.models.list() if one.model_id.startswith(text)]
+    if len(found) > 1:
+        raise BadParameter(f"several models begin with {text!r}: {', '.join(found)}. Give more letters.")
+    return found[0] if found else platform.models.get(text).model_id
 
 
 def plot(platform: Platform, model_id: str, name: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Protocol
 import typer
 
 SUBJECTS: tuple[str, ...] = (
-    "lake", "ingest", "cdc", "events", "connect", "simulate", "cycle", "monitor", "forecasts", "backtest", "orders", "replay", "erp", "serve",
+    "lake", "ingest", "cdc", "events", "connect", "simulate", "cycle", "models", "monitor", "forecasts", "backtest", "orders", "replay", "erp", "serve",
     "jobs", "cost", "aws", "doctor", "demo",
 )  # fmt: skip
 """In the order `--help` shows them."""

@@ -69,17 +69,24 @@ def from_bytes(data: bytes) -> Model:
             header = json.loads(archive.read(HEADER))
             texts = {name: archive.read(name).decode() for name in (TREES, SPREAD) if name in names}
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise BadFile(f"this isn't a model file ({error}); expected one written by `shelfcast train`.") from error
-    version = header.get("version")
-    if header.get("kind") != NAME or version != VERSION:
         raise BadFile(
-            f"the model file is {header.get('kind')!r} version {version!r}, this program reads {NAME!r} version {VERSION!r}; "
-            "train a new model."
+            f"this isn't a model file ({error}); expected one written by Shelfcast. Train a new model: `shelfcast models retrain`."
+        ) from error
+    version = header.get("version")
+    if header.get("kind") != NAME:
+        raise BadFile(
+            f"the model file holds a {header.get('kind')!r} model; this program reads {NAME!r} models only. "
+            "Train a new one: `shelfcast models retrain`."
+        )
+    if version != VERSION:
+        raise BadFile(
+            f"the model file is of format version {version!r}; this program reads version {VERSION!r} only. "
+            "Train a new model with this program: `shelfcast models retrain`."
         )
     try:
         return _build(header, texts)
     except (KeyError, TypeError, ValueError, lgb.basic.LightGBMError) as error:
-        raise BadFile(f"the model file is damaged ({error}); train a new model.") from error
+        raise BadFile(f"the model file is damaged ({error}). Train a new model: `shelfcast models retrain`.") from error
 
 
 def _build(header: dict[str, Any], texts: dict[str, str]) -> Model:

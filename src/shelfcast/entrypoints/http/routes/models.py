@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from shelfcast.entrypoints.http.errors import RESPONSES
@@ -12,10 +12,12 @@ from shelfcast.entrypoints.http.security import Admin, Host, Viewer
 from shelfcast.pipeline import choose_model
 from shelfcast.serve import models as views
 from shelfcast.serve.forecasts import Stage
-from shelfcast.serve.models import Accuracy, ModelDetail, ModelView, Promotion, ScoreRow
+from shelfcast.serve.models import Accuracy, Decision, ModelDetail, ModelView, Promotion, ScoreRow, SideBySide
 
 router = APIRouter(prefix="/v1", tags=["models"], responses=RESPONSES)
 ModelId = Annotated[str, Path(min_length=4, max_length=64, pattern="^[A-Za-z0-9-]+$")]
+QueryId = Annotated[str, Query(min_length=4, max_length=64, pattern="^[A-Za-z0-9-]+$")]
+PlotName = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class Why(BaseModel):
@@ -48,6 +50,23 @@ def get_accuracy(
     _: Viewer, platform: Host, stage: Stage = "final", cutoffs: Annotated[int, Query(ge=1, le=400)] = 60
 ) -> Accuracy:
     return views.accuracy(platform, stage=stage, last=cutoffs)
+
+
+@router.get("/models/decisions", summary="What was decided about each new model, why, and on which numbers")
+def list_decisions(
+    _: Viewer, platform: Host, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> list[Decision]:  # fmt: skip
+    return views.decisions(platform, limit)
+
+
+@router.get("/models/compare", summary="Two versions side by side, and the judgement between them")
+def compare_models(_: Viewer, platform: Host, a: QueryId, b: QueryId) -> SideBySide:
+    return views.compare(platform, a, b)
+
+
+@router.get("/models/{model_id}/plots/{name}", summary="A picture kept with a model", response_class=Response)
+def get_plot(_: Viewer, platform: Host, model_id: ModelId, name: PlotName) -> Response:
+    return Response(views.plot(platform, model_id, name), media_type="image/svg+xml")
 
 
 @router.get("/models/{model_id}", summary="One version with its card")
