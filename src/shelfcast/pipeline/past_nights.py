@@ -1,4 +1,4 @@
-"""Past nights as they were: forecasts made with what was known then, terms, promotions, prices; for a replay.
+"""Past nights as they were: terms, promotions, prices, the demand that came; for a replay. Forecasts: `past_forecasts`.
 
 Facts and plans are read by the moment they became known. Dimensions (sourcing, listing, limits, calendars) have no history in
 the lake: they come as they stand today, but for the status of a listing, which says nothing of the past.
@@ -6,31 +6,17 @@ the lake: they come as they stand today, but for the status of a listing, which 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from shelfcast.domain.errors import BadParameter, NotReady
-from shelfcast.domain.quantiles import COLUMNS, GRID
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import Table, curated, results, supply
-from shelfcast.features.panel import Forecast, Panel
-from shelfcast.forecast.ensemble import forecast_ensemble
-from shelfcast.forecast.models.baseline_panel import forecast_panel, panel_facts
-from shelfcast.forecast.window_demand import window_demand
 from shelfcast.lake.as_of import as_of, end_of
-from shelfcast.pipeline import model_records
 from shelfcast.pipeline.assumed_terms import section
-from shelfcast.pipeline.build_features import demand_of
-from shelfcast.pipeline.forecast_demand import CONTEXT_SERIES, ready
-from shelfcast.pipeline.plan_orders import HISTORY_DAYS
-from shelfcast.pipeline.read_panel import DEMAND_COLUMNS, Lake, Partition, open_lake_at, panel_of, plan_partitions
 from shelfcast.ports.platform import Platform
 from shelfcast.replenish.inputs import Inputs
 
@@ -47,118 +33,6 @@ class Held:
     def scan(self, table: Table, where: Slice | None = None) -> pl.LazyFrame:
         del where
         return self._frames[table.name].lazy()
-
-
-@dataclass(frozen=True)
-class PastForecast:
-    """Forecast made at an origin: its file of daily rows, its arrays, the demand history it was made from."""
-
-    origin: date
-    file: Path
-    keys: pl.DataFrame
-    mean: NDArray[np.floating]
-    quantiles: NDArray[np.floating]
-    correlation: NDArray[np.floating]
-    history: pl.DataFrame
-
-    def windows(self, cutoff: date, days: pl.DataFrame) -> pl.DataFrame:
-        """Forecasts of the sum over each item-location's window (`days`: item_id, location_id, days)."""
-        skipped = (cutoff - self.origin).days
-        horizon = self.mean.shape[1]
-        length = self.keys.join(days, on=KEY, how="left", maintain_order="left")["days"].fill_null(0).to_numpy()
-        rows = np.flatnonzero((length > 0) & (length + skipped <= horizon))
-        if not len(rows):
-            return results.WINDOW_DEMAND.empty()
-        first = np.full((len(rows), 1), skipped + 1)
-        mean, variance, quantiles = window_demand(
-            self.mean[rows], self.quantiles[rows], GRID, first, skipped + length[rows][:, None], self.correlation
-        )
-        begin = cutoff + timedelta(days=1)
-        frame = self.keys[rows].with_columns(
-            cutoff=pl.lit(cutoff), scenario=pl.lit("base"), stage=pl.lit("final"), window_from=pl.lit(begin),
-            window_to=pl.Series(np.datetime64(begin, "D") + (length[rows] - 1).astype("timedelta64[D]"), dtype=pl.Date),
-            mean=pl.Series(mean[:, 0]), variance=pl.Series(variance[:, 0]),
-            **{name: pl.Series(quantiles[:, 0, at]) for at, name in enumerate(COLUMNS)},
-        )  # fmt: skip
-        return results.WINDOW_DEMAND.conform(frame)
-
-
-class Forecaster:
-    """Forecasts as of past origins: by the champion where it knew nothing of the days replayed, else by the baselines."""
-
-    def __init__(self, platform: Platform, first: date, horizon: int, folder: Path, partition_rows: int) -> None:
-        self._platform, self._horizon, self._folder, self._cells = platform, horizon, folder, partition_rows
-        self._champion = model_records.champion(platform)
-        trained = date.fromisoformat(str(self._champion["cutoff"])) if self._champion else None
-        fits = self._champion is not None and self._champion.get("horizon") == horizon
-        self.by_champion = bool(trained is not None and trained < first and fits)
-        self.why = (
-            f"the champion model, trained on data up to {trained}"
-            if self.by_champion
-            else "the baselines, chosen per series on data before the first night"
-            + (f" (the champion has seen data up to {trained}, so it would look ahead)" if trained else "")
-        )
-        self._model: Any = None
-
-    def made_at(self, origin: date) -> PastForecast:
-        """The forecast of every series with what was known at the origin, demand recovered anew with that alone.
-
-        Raises:
-            NotReady: nothing was sold up to the origin.
-        """
-        lake = open_lake_at(self._platform.tables, origin, self._horizon, "D")
-        file = self._folder / f"forecast-{origin.isoformat()}.parquet"
-        keys, forecasts, histories = [], [], []
-        for panel, rows in self._panels(lake):
-            forecast = self._forecast(panel)
-            keys.append(panel.keys.select(KEY))
-            forecasts.append(forecast)
-            histories.append(rows.filter(pl.col("date") > origin - timedelta(days=HISTORY_DAYS)))
-        together = pl.concat(keys)
-        mean = np.concatenate([one.mean for one in forecasts])
-        quantiles = np.concatenate([one.quantiles for one in forecasts])
-        days = np.datetime64(origin, "D") + 1 + np.arange(mean.shape[1])
-        pl.DataFrame(
-            {
-                **{name: together[name][np.repeat(np.arange(len(mean)), mean.shape[1])] for name in KEY},
-                "date": pl.Series(np.tile(days, len(mean)), dtype=pl.Date),
-                "mean": mean.ravel().astype(np.float64),
-                **{name: quantiles[:, :, at].ravel().astype(np.float64) for at, name in enumerate(COLUMNS)},
-            }
-        ).write_parquet(file, compression="lz4")
-        facts = self._model.facts if self.by_champion else self._model
-        return PastForecast(origin, file, together, mean, quantiles, facts.correlation, pl.concat(histories))
-
-    def _panels(self, lake: Lake) -> Iterator[tuple[Panel, pl.DataFrame]]:
-        partitions = plan_partitions(lake, self._cells)
-        if self._model is None:
-            self._learn(lake, partitions)
-        for partition in partitions:
-            rows = self._rows(lake, partition)
-            yield _panel(lake, partition, rows), rows
-
-    def _rows(self, lake: Lake, partition: Partition) -> pl.DataFrame:
-        return pl.read_parquet(demand_of(lake, "", self._folder, partition).path)
-
-    def _learn(self, lake: Lake, partitions: Sequence[Partition]) -> None:
-        """What is learned once, at the first origin."""
-        sample = _panel(lake, partitions[0], self._rows(lake, partitions[0]), most=CONTEXT_SERIES)
-        champion = self._champion if self.by_champion else None
-        self._model = ready(self._platform, champion, sample) if champion else panel_facts(sample)
-
-    def _forecast(self, panel: Panel) -> Forecast:
-        if self.by_champion:
-            return forecast_ensemble(panel, self._model).forecast
-        return forecast_panel(panel, self._model).forecast
-
-
-def _panel(lake: Lake, partition: Partition, rows: pl.DataFrame, most: int | None = None) -> Panel:
-    keys = lake.series.filter(partition.where()).sort(KEY)
-    if most is not None and keys.height > most:
-        chosen = np.unique(np.linspace(0, keys.height - 1, most).astype(np.int64))
-        keys = keys[chosen.tolist()]
-        rows = rows.join(keys, on=KEY, how="semi")
-    return panel_of(lake, keys, rows.select(DEMAND_COLUMNS), partition.where(wild=True))
 
 
 VINTAGES = (curated.OPENINGS, curated.PROMOTIONS, curated.PRICES, supply.DELIVERIES)
@@ -282,8 +156,3 @@ def recorded_stock(platform: Platform, day: date) -> pl.DataFrame:
 
 def lots_recorded(platform: Platform) -> bool:
     return bool(platform.tables.scan(supply.STOCK_LOTS).head(1).collect().height)
-
-
-def with_forecast(inputs: Inputs, forecast: PastForecast) -> Inputs:
-    """A night's tables with the newest forecast made by then."""
-    return replace(inputs, forecasts=pl.scan_parquet(forecast.file), history=results.DEMAND.conform(forecast.history))

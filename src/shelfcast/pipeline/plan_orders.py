@@ -14,6 +14,7 @@ from shelfcast.domain.tables import Table, curated, results, supply
 from shelfcast.lake.as_of import as_of, end_of
 from shelfcast.lake.replace import replace
 from shelfcast.pipeline.assumed_terms import with_assumed
+from shelfcast.pipeline.run_record import code_version
 from shelfcast.pipeline.steps import Outcome, Parameters
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.table_store import TableStore
@@ -39,8 +40,9 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
         BadInput: the inputs can't be used as a whole; nothing was written.
     """
     settings = EngineSettings(
-        scenario=parameters.scenario, run_id=run_id, period_days=7 if parameters.frequency == "W" else 1
-    )
+        scenario=parameters.scenario, run_id=run_id, period_days=7 if parameters.frequency == "W" else 1,
+        policy_version=code_version(),
+    )  # fmt: skip
     inputs = read_inputs(platform, parameters.cutoff, parameters.scenario)
     if parameters.terms:
         inputs = with_assumed(inputs, parameters.terms, parameters.cutoff)
@@ -103,12 +105,22 @@ def read_inputs(platform: Platform, cutoff: date, scenario: str = "base") -> Inp
         openings=known(curated.OPENINGS).filter((pl.col("date") > cutoff) & ~pl.col("open")).collect(),
         deliveries=known(supply.DELIVERIES).filter(pl.col("received_on") > cutoff - timedelta(days=365)).collect(),
         promotions=known(curated.PROMOTIONS).filter(pl.col("last_date") > cutoff - timedelta(days=14)).collect(),
+        promo_demand=_promo_demand(tables, cutoff, scenario),
         prices=known(curated.PRICES).filter(pl.col("valid_from") <= cutoff).collect(),
         limits=known(supply.LIMITS).collect(),
         rules=known(supply.RULES).collect(),
         order_overrides=known(supply.OVERRIDES).collect(),
         history=results.DEMAND.conform(history.collect()),
     )
+
+
+def _promo_demand(tables: TableStore, cutoff: date, scenario: str) -> pl.DataFrame:
+    """What promotions bring of each day's forecast, where the forecast was explained."""
+    drivers = tables.scan(results.EXPLANATIONS).filter(
+        (pl.col("cutoff") == cutoff) & (pl.col("scenario") == scenario) & (pl.col("driver") == "promotion")
+    )
+    units = (pl.col("micro_units").sum() / 1_000_000).alias("promo_qty")
+    return drivers.group_by("item_id", "location_id", "date").agg(units).filter(pl.col("promo_qty") != 0.0).collect()
 
 
 def newest(rows: pl.LazyFrame, by: list[str]) -> pl.LazyFrame:
@@ -223,7 +235,7 @@ def what_if_line(
     inputs = read_inputs(platform, line["cutoff"], line["scenario"])
     if terms := _terms_of(platform, line["run_id"]):
         inputs = with_assumed(inputs, terms, line["cutoff"])
-    changed = what_if(inputs, line, changes, line["cutoff"], EngineSettings(scenario=line["scenario"]))
+    changed = what_if(inputs, line, changes, line["cutoff"], EngineSettings(scenario=line["scenario"], policy_version=code_version()))
     return line, changed, explain(line), explain(changed)
 
 

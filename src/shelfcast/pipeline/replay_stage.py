@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 
 from shelfcast.domain.errors import BadParameter, NotReady
 from shelfcast.domain.tables import supply
+from shelfcast.pipeline.past_forecasts import AUTO, Forecaster, PastForecast, with_forecast
 from shelfcast.pipeline.past_nights import (
     KEY,
-    Forecaster,
-    PastForecast,
     PastTables,
     lots_recorded,
     recorded_stock,
     true_demand,
-    with_forecast,
 )
 from shelfcast.ports.platform import Platform
 from shelfcast.replenish.inputs import EngineSettings, Inputs
@@ -47,6 +45,8 @@ class Request:
     policies: tuple[str, ...] = ("nightly",)
     frontier: bool = True
     refresh_days: int = 7
+    forecasts: str = AUTO
+    """auto: the champion's, or those of a model trained on data before the first day; baselines: theirs, quicker."""
     warm_up_days: int | None = None
     truth: Path | None = None
     terms: str = ""
@@ -101,7 +101,10 @@ def prepare(platform: Platform, request: Request, folder: Path) -> Prepared:
             "ones: `shelfcast replay --terms FILE`."
         )
     keys = _series(demand, tables.sourcing, request)
-    forecaster = Forecaster(platform, request.first, request.horizon, folder, request.partition_rows)
+    forecaster = Forecaster(
+        platform, request.first, request.horizon, folder, request.partition_rows,
+        forecasts=request.forecasts, seed=request.seed,
+    )  # fmt: skip
     platform.progress.start(PREPARING, request.days)
     start = tables.at(request.first)
     terms = terms_of(replace(start, stock=_stock(keys, request.first, np.zeros(keys.height))), request.first)
@@ -297,6 +300,8 @@ def _facts(
         "locations": terms.keys["location_id"].n_unique(),
         "centres": int(centres.sum()),
         "forecasts": forecaster.why,
+        "forecasts_by": forecaster.by,
+        "trained_at": [day.isoformat() for day in forecaster.trained_at],
         "forecasts_every_days": request.refresh_days,
         "true_demand": "given" if request.truth else "recorded",
         "not_counted_share": laid.censored_share,

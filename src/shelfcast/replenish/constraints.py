@@ -29,6 +29,8 @@ class Terms:
     pack_round_threshold: Floats
     max_order: Floats
     always_up: Flags
+    layers: tuple[tuple[Floats, Floats], ...] = ()
+    """(units of a layer or pallet, smallest share of the last one from which it is filled; NaN: never), smallest first."""
     """Policies in packs: the last pack is always bought."""
 
 
@@ -78,6 +80,23 @@ def to_packs(quantity: Floats, terms: Terms) -> Floats:
     return np.where(quantity > 0.0, _tidy(rounded * terms.pack), 0.0)
 
 
+def to_layers(quantity: Floats, terms: Terms) -> Floats:
+    """Whole layers, then whole pallets, where enough of the last one is ordered; always whole packs.
+
+    >>> some = Terms(*(np.array([x]) for x in (1.0, 0.0, 6.0, 0.0, np.nan, False)), ((np.array([30.0]), np.array([0.7])),))
+    >>> to_layers(np.array([24.0]), some)
+    array([30.])
+    """
+    for size, least in terms.layers:
+        usable = (size > 0.0) & np.isfinite(least) & (quantity > 0.0)
+        units = np.where(usable, size, 1.0)
+        full = np.floor(quantity / units + EPSILON)
+        part = quantity / units - full
+        filled = np.ceil((full + 1.0) * units / terms.pack - EPSILON) * terms.pack
+        quantity = np.where(usable & (part > EPSILON) & (part >= least - EPSILON), _tidy(filled), quantity)
+    return quantity
+
+
 def down_to_packs(quantity: Floats, pack: Floats) -> Floats:
     """Whole packs not above a quantity."""
     return _tidy(np.floor(np.maximum(quantity, 0.0) / pack + EPSILON) * pack)
@@ -101,6 +120,9 @@ def apply_terms(need: Floats, terms: Terms, caps: Caps, mask: reasons.Mask) -> S
     packed = to_packs(raised, terms)
     reasons.add(mask, "pack_round_up", packed > raised + EPSILON)
     reasons.add(mask, "pack_round_down", packed < raised - EPSILON)
+    filled = to_layers(packed, terms)
+    reasons.add(mask, "layer_round_up", filled > packed + EPSILON)
+    packed = filled
     capped = _apply_caps(packed, terms, caps, mask)
     return Steps(start - need, raised - start, packed - raised, capped - packed, capped)
 

@@ -181,8 +181,9 @@ def _moments(batch: pl.DataFrame, columns: list[str], weights: Floats) -> tuple[
     stated = (
         pl.col("mean").fill_nan(None).fill_null(pl.col("integral")) if "mean" in batch.columns else pl.col("integral")
     )
+    usual = pl.col("mean").fill_nan(None).fill_null(0.0) if "mean" in batch.columns else pl.lit(0.0)
     absurd = pl.any_horizontal(
-        *(pl.col(high) > ABSURD_TIMES * pl.col(low) + ABSURD_UNITS for low, high in pairwise(columns))
+        *(pl.col(high) > ABSURD_TIMES * pl.max_horizontal(low, usual) + ABSURD_UNITS for low, high in pairwise(columns))
     )
     result = batch.with_columns(
         integral.alias("integral"), second.alias("second"), falls.alias("falls"), good.alias("good"), absurd.alias("absurd"),
@@ -214,7 +215,9 @@ def _weighted(terms: list[pl.Expr], weights: Floats) -> pl.Expr:
 def _repaired_rows(result: pl.DataFrame, columns: list[str], weights: Floats) -> pl.DataFrame:
     """Put slightly falling quantiles in order and cut absurd ones; mean and second moment follow."""
     place = result.select((pl.col("falls") | pl.col("absurd")).fill_null(False)).to_series().arg_true().to_numpy()
-    values = without_absurd(np.sort(result[place].select(columns).to_numpy(), axis=1))
+    rows = result[place]
+    stated = rows["mean"].cast(pl.Float64).fill_nan(None).fill_null(0.0).to_numpy() if "mean" in rows.columns else 0.0
+    values = without_absurd(np.sort(rows.select(columns).to_numpy(), axis=1), stated)
     integral = result["integral"].to_numpy().copy()
     second = result["second"].to_numpy().copy()
     integral[place], second[place] = 0.0, 0.0
@@ -224,17 +227,20 @@ def _repaired_rows(result: pl.DataFrame, columns: list[str], weights: Floats) ->
     return result.with_columns(pl.Series("integral", integral), pl.Series("second", second))
 
 
-def without_absurd(values: Floats) -> Floats:
-    """Quantiles (rows of rising values) of which none is more than 50 times the next lower one plus 200 units: a forecast
-    of 23 at 97.5 % and 140,000 at 99 % is a slip of its model, and its square would drown all else.
+def without_absurd(values: Floats, mean: Floats | float = 0.0) -> Floats:
+    """Quantiles (rows of rising values) of which none is more than 50 times the next lower one, or the mean, plus 200 units:
+    a forecast of 23 at 97.5 % and 140,000 at 99 % is a slip of its model, and its square would drown all else. Goods sold in
+    bulk on some days only (median 0, mean 400) are no slip.
 
     >>> without_absurd(np.array([[4.0, 23.0, 140000.0]])).tolist()
     [[4.0, 23.0, 23.0]]
+    >>> without_absurd(np.array([[0.0, 0.0, 900.0]]), np.array([200.0])).tolist()
+    [[0.0, 0.0, 900.0]]
     """
     sound = values.copy()
     for place in range(1, values.shape[1]):
         low, high = sound[:, place - 1], sound[:, place]
-        sound[:, place] = np.where(high > ABSURD_TIMES * low + ABSURD_UNITS, low, high)
+        sound[:, place] = np.where(high > ABSURD_TIMES * np.maximum(low, mean) + ABSURD_UNITS, low, high)
     return sound
 
 

@@ -68,10 +68,14 @@ def _target(line: Mapping[str, Any]) -> str:
     share = "" if value is None else f"{100 * value:.1f}".rstrip("0").rstrip(".") + " %"
     at = f" {words.format(value=share)}" if words and share else ""
     floors = []
+    if "pre_allocation" in (line.get("reasons") or ""):
+        floors.append("what is allocated to a promotion's first day")
     if line.get("promo_units"):
         floors.append(f"{_units(line['promo_units'])} for a promotion")
     if "presentation_stock" in (line.get("reasons") or ""):
         floors.append(f"{_units(line.get('presentation'))} on the shelf")
+    if line.get("promo_demand"):
+        floors.append(f"{_units(line['promo_demand'])} of promotion demand")
     inside = f" (with {' and '.join(floors)})" if floors else ""
     return f"target {level}{inside} covers {_span(line['window_from'], line['window_to'])}{at}"
 
@@ -135,7 +139,9 @@ def _notes(line: Mapping[str, Any], codes: list[str]) -> str:
     found = [reasons.BY_CODE[code] for code in codes if code in reasons.BY_CODE and code not in skipped]
     notes = [_sentence(one, line) for one in found if one.kind in kinds]
     lifted = [
-        _sentence(one, line) for one in found if one.code in ("new_item", "phase_out", "min_stock", "zero_forecast")
+        _sentence(one, line)
+        for one in found
+        if one.code in ("new_item", "phase_out", "sell_down", "min_stock", "zero_forecast")
     ]
     return "".join(f"; {note}" for note in [*lifted, *notes])
 

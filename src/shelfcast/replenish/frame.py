@@ -116,7 +116,7 @@ def bare_lines(pairs: pl.DataFrame, cutoff: date, settings: EngineSettings) -> p
         ids.alias("line_id"), pl.lit(cutoff).alias("cutoff"), pl.lit(settings.scenario).alias("scenario"),
         pl.lit("").alias("source_id"), pl.lit("none").alias("status"), pl.lit("no_stock_row").alias("reasons"),
         pl.lit("no_stock_row").alias("binding_rule"), pl.lit("").alias("data_flags"), pl.lit(settings.run_id).alias("run_id"),
-        *zeros,
+        pl.lit(settings.policy_version).alias("policy_version"), *zeros,
     )  # fmt: skip
     return results.ORDER_LINES.conform(bare)
 
@@ -199,5 +199,14 @@ def _texts_and_days(
         "rules_used": parameters.describe(),
         "data_flags": reasons.to_text(mask, (reasons.ReasonKind.DATA,)),
         "input_hash": hashing.identifiers([hashing.words_of_numbers(lines[name]) for name in HASHED], "inputs"),
+        "policy_version": pl.repeat(settings.policy_version, len(row), dtype=pl.String, eager=True),
+        "forecast_id": _forecast_id(mask, settings),
         "run_id": pl.repeat(settings.run_id, len(row), dtype=pl.String, eager=True),
     }
+
+
+def _forecast_id(mask: reasons.Mask, settings: EngineSettings) -> pl.Series:
+    """The run that made the forecast, on every line that stands on it."""
+    without = reasons.BIT["no_forecast"] | reasons.BIT["no_stock_row"]
+    ids = pl.repeat(settings.forecast_id, len(mask), dtype=pl.String, eager=True)
+    return ids.set(pl.Series((mask & without) != 0), "")

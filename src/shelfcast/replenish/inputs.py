@@ -8,6 +8,11 @@ import polars as pl
 
 from shelfcast.domain.tables import curated, results, supply
 
+PROMO_DEMAND_SCHEMA = pl.Schema(
+    {"item_id": pl.String, "location_id": pl.String, "date": pl.Date, "promo_qty": pl.Float64}
+)
+"""Part of the forecast's mean that promotions bring, where it is known."""
+
 APPROVED_SCHEMA = pl.Schema(
     {
         "line_id": pl.String, "item_id": pl.String, "location_id": pl.String, "source_id": pl.String,
@@ -57,6 +62,7 @@ class Inputs:
     openings: pl.DataFrame = field(default_factory=curated.OPENINGS.empty)
     deliveries: pl.DataFrame = field(default_factory=supply.DELIVERIES.empty)
     promotions: pl.DataFrame = field(default_factory=curated.PROMOTIONS.empty)
+    promo_demand: pl.DataFrame = field(default_factory=lambda: _empty(PROMO_DEMAND_SCHEMA))
     prices: pl.DataFrame = field(default_factory=curated.PRICES.empty)
     limits: pl.DataFrame = field(default_factory=supply.LIMITS.empty)
     rules: pl.DataFrame = field(default_factory=supply.RULES.empty)
@@ -71,6 +77,10 @@ class EngineSettings:
 
     scenario: str = "base"
     run_id: str = ""
+    policy_version: str = ""
+    """Version of the code that decides; the lines add a hash of the rules in force."""
+    forecast_id: str = ""
+    """Run that made the forecast; empty: the run_id of the forecasts given."""
     period_days: int = 1
     """Days of a forecast period: 1, or 7 for weekly forecasts."""
     horizon_days: int = 56

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from shelfcast.domain.errors import BadInput
-from shelfcast.replenish import approval, exceptions, frame, network, reasons, report, terms
+from shelfcast.replenish import approval, exceptions, frame, hashing, network, reasons, report, terms
 from shelfcast.replenish.across_lines import decide_across_lines
 from shelfcast.replenish.calendar import HORIZON_DAYS
 from shelfcast.replenish.daily_demand import DemandRead, read_daily_demand
@@ -55,7 +55,7 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
     Raises:
         BadInput: the inputs can't be used as a whole (see `validation`); nothing was decided.
     """
-    settings = settings or EngineSettings()
+    settings = _provenance(settings or EngineSettings(), inputs)
     checked = check(inputs, cutoff, settings)
     inputs = checked.inputs
     keys = run_keys(checked)
@@ -82,6 +82,7 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
     context = replace(context, demand=read.demand)
     del lines  # what is planned holds all that is still needed
     held = decide_across_lines(planned, context, names, positions, valid_limits(inputs.limits, cutoff))
+    _note_back_room(planned.columns)
     usual = approval.usual_order(inputs.deliveries, keys, planned.columns["row"], planned.columns["window_mean"])
     planned.columns["status_code"] = approval.approve(planned.columns, parameters, usual, held)
     for name in set(planned.columns) - frame.NEEDED - set(report.NEEDED):
@@ -104,6 +105,24 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
         report.quarantine(checked, read),
         report.counts(checked, told, lonely, read, keys),
     )
+
+
+def _note_back_room(lines: Columns) -> None:
+    after = lines["inventory_position"] + lines["quantity"]
+    reasons.add(lines["reasons"], "back_room", (lines["quantity"] > 0.0) & (after > lines["shelf_capacity"]))
+
+
+def _provenance(settings: EngineSettings, inputs: Inputs) -> EngineSettings:
+    """The settings with the forecast's run, and the version of the policy: that of the code and a hash of the rules."""
+    forecast = settings.forecast_id
+    if not forecast and "run_id" in inputs.forecasts.lazy().collect_schema():
+        runs = inputs.forecasts.lazy().select(pl.col("run_id").drop_nulls().unique().sort()).collect()["run_id"]
+        forecast = " ".join(runs.to_list())
+    rules = inputs.rules.select(pl.exclude("known_at", "loaded_at", "load_id"))
+    words = rules.cast(pl.String).select(pl.concat_str(pl.all(), separator="|", ignore_nulls=True).sort().alias("rule"))
+    hashed = hashing.identifiers([hashing.words_of_texts(pl.Series(["\n".join(words["rule"])]), 1)], "rules")
+    version = f"{settings.policy_version}/rules-{hashed[0]}" if settings.policy_version else f"rules-{hashed[0]}"
+    return replace(settings, forecast_id=forecast, policy_version=version)
 
 
 def run_keys(checked: Checked) -> Keys:

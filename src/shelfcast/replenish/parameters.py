@@ -176,6 +176,8 @@ _DECLARED: tuple[Parameter, ...] = (
     # Perishables
     _number("max_waste_prob", 0.5, "Most probable share of not selling the last unit within its shelf life", "share", 0.01, 0.99),
     # Caps
+    _number("layer_round_share", None, "Fill the last pallet layer if at least this share of it is ordered; not set: packs only", "share", 0.0, 1.0),
+    _number("pallet_round_share", None, "Fill the last pallet if at least this share of it is ordered; not set: packs only", "share", 0.0, 1.0),
     _flag("keep_one_pack", False, "Keep one pack when a cap leaves nothing and a stock-out is likely"),
     _number("keep_one_pack_risk", 0.2, "P(stock-out) above which one pack is kept", "share", 0.0, 1.0),
     # Orders to a source

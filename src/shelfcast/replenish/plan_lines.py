@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfcast.replenish import constraints, floors, perishables, policies, reasons, season, targets
+from shelfcast.replenish import constraints, floors, perishables, policies, promotions, reasons, season, targets
 from shelfcast.replenish.calendar import HORIZON_DAYS, NEVER, RouteDays
 from shelfcast.replenish.daily_demand import DailyDemand
 from shelfcast.replenish.inputs import Inputs
@@ -135,7 +135,7 @@ def plan_lines(
     position = inventory_position(lines["on_hand"], lines["blocked"], within, lines["backorders"], waste)
 
     money = targets.costs(
-        lines["unit_price"], lines["unit_cost"], lines["salvage"], lines["disposal_cost"], cycle_days,
+        lines["unit_price"], lines["margin"], lines["unit_cost"], lines["salvage"], lines["disposal_cost"], cycle_days,
         perishables.expires_in_window(lines), parameters,
     )  # fmt: skip
     money = perishables.with_outdating(lines, money, demand, context.demand, parameters)
@@ -156,7 +156,7 @@ def plan_lines(
         )
         reasons.add(mask, "season_ordered", done & (policy == policies.CODE["newsvendor_once"]))
     level, floor, presentation, promotion = _floors(lines, parameters, demand, context, level, end, mask)
-    terms = _terms(lines, policy)
+    terms = _terms(lines, policy, parameters)
     needed = _needs(policy, level, floor, position, lines, parameters, demand, context, kind, money, terms, cycle_days)
     stopped = (mask & reasons.STOPS) != 0
     need = np.where(stopped, 0.0, policies.grain(needed.need / lines["yield_share"] * lines["share"]))
@@ -176,7 +176,10 @@ def plan_lines(
         need=need, step_unit=steps.unit, step_moq=steps.moq, step_pack=steps.pack, step_cap=steps.cap,
         quantity=steps.quantity, cycle_mean=demand.cycle_mean, daily_rate=demand.daily_rate, classes=classes,
         smallest_order=constraints.smallest_order(terms), room=_room(caps, terms), clamped=target.clamped,
-        expires=perishables.expires_in_window(lines),
+        expires=perishables.expires_in_window(lines), shelf_capacity=lines["shelf_capacity"],
+        promo_demand=promotions.promotion_demand(
+            context.inputs.promo_demand, context.keys, context.cutoff, lines["row"], window_days
+        ),
     )  # fmt: skip
     # The part before the delivery has done its work; its memory is let go.
     return Planned(out, parameters, replace(demand, before=demand.window))
@@ -278,11 +281,22 @@ def _floors(
     presentation = np.where(np.isnan(ruled), np.nan_to_num(lines["presentation_stock"]), ruled)
     lifted = floors.with_presentation(level, mean, presentation)
     reasons.add(mask, "presentation_stock", lifted > level)
-    promotion, _ = floors.display_units(
-        context.inputs.promotions, context.keys, context.cutoff, lines, parameters.number("build_up_days")
+    promoted = promotions.promoted_lines(
+        context.inputs.promotions,
+        context.keys,
+        context.cutoff,
+        lines,
+        parameters.number("build_up_days"),
+        context.demand,
     )
+    promotion = promoted.display
     reasons.add(mask, "promotion_build_up", promotion > 0.0)
     lifted = lifted + promotion
+    reasons.add(mask, "pre_allocation", promoted.first_morning > lifted)
+    lifted = np.maximum(lifted, promoted.first_morning)
+    most = mean + promoted.left_over
+    reasons.add(mask, "sell_down", lifted > most)
+    lifted = np.minimum(lifted, most)
     ending = (lines["status"] == STATUSES.index("phase_out")) | (end < FAR)
     left = floors.demand_until_end(mean, demand.daily_rate, lines["next_delivery_day"] - 1, end)
     ending &= end < FAR
@@ -293,11 +307,17 @@ def _floors(
     reasons.add(mask, "min_stock", final > phased)
     reasons.add(mask, "new_item", is_new(lines, parameters))
     floor = np.where(presentation > 0.0, mean + presentation, 0.0) + promotion
+    floor = np.minimum(np.maximum(floor, promoted.first_morning), most)
     floor = np.maximum(np.where(ending, np.minimum(floor, left), floor), by_hand)
     return final, floor, presentation, promotion
 
 
-def _terms(lines: Columns, policy: Integers) -> constraints.Terms:
+def _terms(lines: Columns, policy: Integers, parameters: Resolved) -> constraints.Terms:
+    layers = [
+        (lines[units], parameters.number(share))
+        for units, share in (("layer_qty", "layer_round_share"), ("pallet_qty", "pallet_round_share"))
+        if parameters.ruled(share).any()
+    ]
     return constraints.Terms(
         unit_step=lines["unit_step"],
         moq=lines["moq"],
@@ -305,6 +325,7 @@ def _terms(lines: Columns, policy: Integers) -> constraints.Terms:
         pack_round_threshold=lines["pack_round_threshold"],
         max_order=lines["max_order_qty"],
         always_up=policy == policies.CODE["R_s_nQ"],
+        layers=tuple(layers),
     )
 
 

@@ -75,6 +75,8 @@ REASONS: tuple[Reason, ...] = (
     Reason("phase_out", _L, "the item ends: only demand until its end is covered"),
     Reason("presentation_stock", _L, "the shelf needs {presentation} to look right"),
     Reason("promotion_build_up", _L, "{promo_units} for a promotion"),
+    Reason("pre_allocation", _L, "units are allocated to the first day of a promotion"),
+    Reason("sell_down", _L, "a promotion ends: little is to be left of it"),
     Reason("min_stock", _L, "a minimum stock is set by hand"),
     Reason("above_reorder_point", _X, "the position is above the reorder point"),
     Reason("enough_stock", _X, "the position covers the target"),
@@ -82,6 +84,7 @@ REASONS: tuple[Reason, ...] = (
     # steps
     Reason("moq", _S, "raised to the smallest order"),
     Reason("pack_round_up", _S, "rounded up to packs"),
+    Reason("layer_round_up", _S, "filled up to whole layers or pallets"),
     Reason("pack_round_down", _S, "rounded down: too little of the last pack was needed"),
     Reason("shelf_life_cap", _S, "cut to what sells within its shelf life"),
     Reason("max_stock", _S, "cut to what fits"),
@@ -98,6 +101,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("fair_share", _S, "cut: {source_id} does not have enough for all"),
     Reason("budget_cut", _S, "cut by the budget"),
     Reason("planner_lock", _S, "set by a planner"),
+    Reason("back_room", _N, "more than the shelf holds: some goes to the back room"),
     Reason("lock_expired", _N, "a planner's lock has expired"),
     # approval
     Reason("over_value_limit", _N, "its value needs a person's approval"),

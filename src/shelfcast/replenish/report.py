@@ -10,9 +10,9 @@ import polars as pl
 from shelfcast.replenish import exceptions, reasons
 from shelfcast.replenish.daily_demand import DemandRead
 from shelfcast.replenish.demand_checks import History
-from shelfcast.replenish.floors import display_units
 from shelfcast.replenish.keys import Keys
 from shelfcast.replenish.plan_lines import Context
+from shelfcast.replenish.promotions import promoted_lines
 from shelfcast.replenish.terms import Columns
 from shelfcast.replenish.validation import QUARANTINE_SCHEMA, Checked
 
@@ -46,7 +46,7 @@ def more_exceptions(
     window = lines["next_delivery_day"] - 1
     short = (given > 0) & (2 * given < window) & ((mask & reasons.STOPS & ~reasons.WELL_STOCKED) == 0)
     add("forecast_short", short, given)
-    _, ended = display_units(context.inputs.promotions, keys, context.cutoff, lines, np.zeros(len(row)))
+    ended = promoted_lines(context.inputs.promotions, keys, context.cutoff, lines, np.zeros(len(row)), None).ended
     above = lines["inventory_position"] - lines["order_up_to"]
     add("promotion_left_over", ended & (above > 0.0), above)
     dead = context.supply.dead

@@ -44,6 +44,7 @@ class Costs:
 
 def costs(
     unit_price: Floats,
+    margin: Floats,
     unit_cost: Floats,
     salvage: Floats,
     disposal_cost: Floats,
@@ -54,11 +55,12 @@ def costs(
     """Costs per unit and per review cycle, not per day: with holding cost h and R days between deliveries the
     critical ratio is p / (p + h R).
 
-    cu = lost_sale_share (price - cost) + goodwill. co = h R for goods that keep; cost - salvage + disposal for those
+    cu = lost_sale_share (price - cost, or the stated margin) + goodwill. co = h R for goods that keep; cost - salvage + disposal for those
     that expire within the window.
     """
     holding = parameters.number("holding_rate_per_year") * unit_cost / DAYS_PER_YEAR
-    underage = parameters.number("lost_sale_share") * (unit_price - unit_cost) + parameters.number("goodwill")
+    gain = np.where(np.isfinite(margin), margin, unit_price - unit_cost)
+    underage = parameters.number("lost_sale_share") * gain + parameters.number("goodwill")
     kept = holding * np.maximum(cycle_days, 1.0)
     thrown = unit_cost - salvage + disposal_cost
     return Costs(underage, np.where(expires_in_window, np.maximum(thrown, kept), kept), holding)

@@ -26,7 +26,7 @@ FAR = 10**6
 
 LISTING_NUMBERS = (
     "presentation_stock", "max_stock", "shelf_life_days", "min_remaining_life_days", "fifo_share", "unit_price",
-    "salvage", "disposal_cost",
+    "salvage", "disposal_cost", "margin", "shelf_capacity",
 )  # fmt: skip
 LISTING_DEFAULTS = {"min_remaining_life_days": 0.0, "fifo_share": 1.0, "salvage": 0.0, "disposal_cost": 0.0}
 

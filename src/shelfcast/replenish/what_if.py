@@ -21,11 +21,11 @@ DEMAND_FACTOR = "demand_factor"
 _STOCK = ("on_hand", "blocked", "reserved", "backorders")
 _SOURCING = (
     "lead_time_days", "lead_time_sd_days", "moq", "pack_size", "max_order_qty", "pack_round_threshold", "unit_cost",
-    "order_cost", "yield_share",
+    "order_cost", "yield_share", "layer_qty", "pallet_qty",
 )  # fmt: skip
 _LISTING = (
     "status", "start_date", "end_date", "presentation_stock", "max_stock", "shelf_life_days", "min_remaining_life_days",
-    "fifo_share", "unit_price", "salvage", "disposal_cost",
+    "fifo_share", "unit_price", "salvage", "disposal_cost", "margin", "shelf_capacity",
 )  # fmt: skip
 
 
@@ -59,7 +59,9 @@ def what_if(
     narrowed = _keep_class(narrowed, line, cutoff)
     for name, value in changes.items():
         narrowed = _change(narrowed, name, value, item, location, cutoff)
-    settings = replace(settings or EngineSettings(), needs_forecast=False)
+    settings = replace(
+        settings or EngineSettings(), needs_forecast=False, forecast_id=str(line.get("forecast_id") or "")
+    )
     table = propose_orders(narrowed, cutoff, settings).order_lines
     mine = table.filter((pl.col("item_id") == item) & (pl.col("location_id") == location))
     same = mine.filter(pl.col("source_id") == line["source_id"])
@@ -89,6 +91,7 @@ def _narrow(inputs: Inputs, item: str) -> Inputs:
         open_orders=inputs.open_orders.filter(mine),
         approved=inputs.approved.filter(mine),
         promotions=inputs.promotions.filter(wild),
+        promo_demand=inputs.promo_demand.filter(mine),
         prices=inputs.prices.filter(mine),
         order_overrides=inputs.order_overrides.filter(mine),
         history=inputs.history.filter(mine),

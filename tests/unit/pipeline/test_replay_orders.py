@@ -18,7 +18,8 @@ from shelfcast.domain.errors import BadParameter, NotReady
 from shelfcast.domain.tables import TABLES
 from shelfcast.lake.as_of import end_of
 from shelfcast.lake.replace import replace
-from shelfcast.pipeline.past_nights import Forecaster, PastTables
+from shelfcast.pipeline.past_forecasts import Forecaster
+from shelfcast.pipeline.past_nights import PastTables
 from shelfcast.pipeline.replay_orders import Request, replay_orders, write_replay
 from shelfcast.pipeline.steps import Parameters, run_step
 from shelfcast.ports.platform import Platform
@@ -26,7 +27,9 @@ from shelfcast.ports.platform import Platform
 BEGIN, DAYS = date(2026, 1, 5), 75
 FIRST = BEGIN + timedelta(days=56)
 LAST = FIRST + timedelta(days=6)
-REQUEST = Request(FIRST, LAST, frontier=False, warm_up_days=2, horizon=14, resamples=50, currency="EUR")
+REQUEST = Request(
+    FIRST, LAST, frontier=False, forecasts="baselines", warm_up_days=2, horizon=14, resamples=50, currency="EUR"
+)
 
 
 def put(platform: Platform, name: str, rows: list[dict[str, Any]]) -> None:
@@ -115,16 +118,36 @@ def test_the_frontier_is_a_table_and_a_picture(played: dict[str, Any], tmp_path:
     assert "![Stock against fill rate](frontier.png)" in (tmp_path / "replay.md").read_text("utf-8")
 
 
-def test_a_forecast_of_a_past_night_knows_nothing_of_later_sales(platform: Platform, tmp_path: Path) -> None:
+@pytest.mark.parametrize("forecasts", ["auto", "baselines"])
+def test_a_forecast_of_a_past_night_knows_nothing_of_later_sales(
+    platform: Platform, tmp_path: Path, forecasts: str
+) -> None:
     other = in_memory()
     put(other, "sales", sales(factor_from=56))
-    made = [
-        Forecaster(one, FIRST, 14, tmp_path, 1_000_000).made_at(FIRST - timedelta(days=1)) for one in (platform, other)
-    ]
+    of_both = [Forecaster(one, FIRST, 14, tmp_path, 1_000_000, forecasts=forecasts) for one in (platform, other)]
+    made = [one.made_at(FIRST - timedelta(days=1)) for one in of_both]
+    assert [one.by for one in of_both] == ["trained" if forecasts == "auto" else "baselines"] * 2
     assert np.array_equal(made[0].mean, made[1].mean)
     assert np.array_equal(made[0].quantiles, made[1].quantiles)
-    later = Forecaster(other, FIRST, 14, tmp_path, 1_000_000).made_at(FIRST + timedelta(days=7))
+    later = of_both[1].made_at(FIRST + timedelta(days=7))
     assert later.mean.mean() > 2.0 * made[0].mean.mean()
+
+
+def test_the_champion_is_trained_on_days_before_the_replay_and_anew_when_the_nightly_run_would(
+    platform: Platform, tmp_path: Path
+) -> None:
+    short = FIRST - timedelta(days=21)
+    forecaster = Forecaster(platform, short, 14, tmp_path, 1_000_000)
+    for days in (0, 20, 27, 34):
+        forecaster.made_at(short + timedelta(days=days))
+    # The first promotion becomes known on FIRST: a model that has never seen one can't go on.
+    assert forecaster.trained_at == [short, FIRST + timedelta(days=6)]
+    assert f"{short}, {FIRST + timedelta(days=6)}" in forecaster.why
+
+
+def test_forecasts_nobody_makes_are_refused(platform: Platform, tmp_path: Path) -> None:
+    with pytest.raises(BadParameter, match="forecasts 'crystal' is unknown"):
+        Forecaster(platform, FIRST, 14, tmp_path, 1_000_000, forecasts="crystal")
 
 
 def test_plans_count_from_the_night_they_were_known_and_todays_status_not_at_all(platform: Platform) -> None:

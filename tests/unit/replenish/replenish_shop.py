@@ -51,7 +51,7 @@ def inputs(**tables: Any) -> Inputs:
     """Inputs from lists of rows by table name; `forecasts` a frame or a list of frames."""
     given: dict[str, Any] = {}
     for name, value in tables.items():
-        if name in ("forecasts", "approved", "acknowledged", "paths"):
+        if name in ("forecasts", "approved", "acknowledged", "paths", "promo_demand"):
             given[name] = pl.concat(value) if isinstance(value, list) else value
         else:
             given[name] = table(name, *value)

@@ -117,6 +117,7 @@ WHY_NUMBERS: tuple[Column, ...] = tuple(
         ("on_hand", "Book stock"), ("blocked", "Not for sale"), ("on_order_in_window", "Ordered, due inside the window"),
         ("on_order_later", "Ordered, due later"), ("backorders", "Owed to customers"), ("expected_waste", "Units expected to expire unsold"),
         ("inventory_position", "What the policy looks at"), ("presentation", "Presentation floor"), ("promo_units", "Units for promotions"),
+        ("promo_demand", "Part of window_mean that promotions bring"),
         ("need", "max(0, target - position), before rules"), ("step_unit", "Rounding up to whole units"), ("step_moq", "Raised to the minimum order"),
         ("step_pack", "Rounded to packs"), ("step_cap", "Cut by shelf life, max stock, max order"), ("step_truck", "Supplier minimum and truck"),
         ("step_capacity", "Cut or moved by capacity"), ("step_fair_share", "Cut in a shortage"), ("step_budget", "Cut by budget"),
@@ -143,7 +144,8 @@ ORDER_LINES = Table(
         *WHY_NUMBERS,
         flag("clamped", "Target outside the levels the forecast gave"), text("binding_rule", "Rule that decided the quantity"),
         text("reasons", "Codes in order of effect, separated by commas"), text("rules_used", "parameter=scope:value of each rule that won, separated by ;"),
-        text("data_flags", "Problems of the inputs, separated by commas"), text("input_hash", "Hash of the inputs of the line"), RUN,
+        text("data_flags", "Problems of the inputs, separated by commas"), text("input_hash", "Hash of the inputs of the line"),
+        text("policy_version", "Version of the code and hash of the rules in force"), text("forecast_id", "Run that made the forecast"), RUN,
     ),
     partition="cutoff",
 )  # fmt: skip

@@ -43,6 +43,13 @@ def replay(
         Path | None, typer.Option(help="YAML file of sourcing terms to assume where the retailer gave none.")
     ] = None,
     refresh: Annotated[int, typer.Option(help="Days after which forecasts are made anew.", min=1)] = 7,
+    forecasts: Annotated[
+        str,
+        typer.Option(
+            help="auto: by the champion, or, where it has seen these days, by a model trained on data before them, as the "
+            "nightly run trains; baselines: by the baselines alone, quicker."
+        ),
+    ] = "auto",
     warm_up: Annotated[
         int | None, typer.Option(help="Days played and not counted; 28 or two windows when left out.", min=1)
     ] = None,
@@ -65,6 +72,7 @@ def replay(
             policies=tuple(policy or ("nightly",)),
             frontier=frontier,
             refresh_days=refresh,
+            forecasts=forecasts,
             warm_up_days=warm_up,
             truth=truth,
             terms=read_terms(terms) if terms else "",
