@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shelfcast.ports.blob_store import BlobStore
     from shelfcast.ports.clock import Clock
     from shelfcast.ports.cloud_stacks import CloudStacks
+    from shelfcast.ports.dead_letters import DeadLetters
     from shelfcast.ports.file_delivery import FileDelivery
     from shelfcast.ports.http_client import HttpClient
     from shelfcast.ports.job_runner import JobRunner
@@ -346,3 +347,10 @@ def cloud_stacks() -> CloudStacks:
     from shelfcast.adapters.aws.stacks import CloudFormationStacks
 
     return CloudFormationStacks()
+
+
+def dead_letters(queue_url: str, prefix: str) -> DeadLetters:
+    """What the deployment on AWS gave up."""
+    from shelfcast.adapters.aws.dead_letters import QueuedDeadLetters
+
+    return QueuedDeadLetters(queue_url, prefix)

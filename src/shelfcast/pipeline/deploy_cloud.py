@@ -156,6 +156,17 @@ def destroy(stacks: CloudStacks, stage: str, *, listen: Listener, say: Say) -> l
     return kept
 
 
+def environment(found: StackState) -> dict[str, str]:
+    """What tells this process to work on a deployment's lake, as the functions are told (`bootstrap.open_aws`)."""
+    out = found.outputs
+    return {
+        "SHELFCAST_STORE": "aws", "SHELFCAST_DEPLOYMENT": found.name, "SHELFCAST_WAREHOUSE": f"s3://{out['LakeBucket']}/tables",
+        "SHELFCAST_BLOBS": f"s3://{out['BlobsBucket']}", "SHELFCAST_RAW": f"s3://{out['RawBucket']}",
+        "SHELFCAST_EXPORTS": f"s3://{out['ExportsBucket']}", "SHELFCAST_DATABASE_PREFIX": out["DatabasePrefix"],
+        "SHELFCAST_RECORDS_TABLE": out["RecordsTable"],
+    }  # fmt: skip
+
+
 def publish_web(stacks: CloudStacks, bucket: str, folder: Path) -> int:
     """Put the built app into its bucket, `index.html` last, so that it never names files that aren't there yet."""
     if not (folder / "index.html").is_file():

@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     )
     aws.command("deploy")(deploy)
     aws.command("status")(status)
+    aws.command("replay")(replay)
     aws.command("destroy")(destroy)
     app.add_typer(aws, name="aws")
 
@@ -81,6 +82,25 @@ def status(stage: Stage = "prod") -> None:
     from shelfcast.pipeline import deploy_cloud
 
     _show(deploy_cloud.status(cloud_stacks(), stage))
+
+
+def replay(stage: Stage = "prod") -> None:
+    """Try again what was given up: arrivals, batches of till events, outside sources. What goes well leaves the queue."""
+    from shelfcast.bootstrap import cloud_stacks, dead_letters
+    from shelfcast.domain.errors import NotReady, SourceDown
+    from shelfcast.entrypoints.cli.render import console
+    from shelfcast.pipeline import deploy_cloud
+
+    outputs = deploy_cloud.status(cloud_stacks(), stage).outputs
+    if not outputs.get("DeadLetterQueueUrl"):
+        raise NotReady("this deployment has no ingest part (EnableIngest), so nothing can have been given up.")
+    done = failed = 0
+    for one in dead_letters(outputs["DeadLetterQueueUrl"], outputs["Deployment"]).replay():
+        done, failed = done + (not one.problem), failed + bool(one.problem)
+        console.print(f"{one.part:<28} {one.about:<40} {one.problem or 'done'}", markup=False, soft_wrap=True)
+    console.print(f"{done} done, {failed} stay in the queue." if done or failed else "Nothing was given up.")
+    if failed:
+        raise SourceDown(f"{failed} could not be done; the reasons stand above. They stay in the queue for 14 days.")
 
 
 def destroy(

@@ -64,6 +64,7 @@ def estimate(
 
 def report(
     lake: Lake = HERE,
+    stage: Annotated[str, typer.Option(help="Runs of a deployment on AWS instead of a lake's.")] = "",
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day of runs.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of runs.")] = None,
     place: Annotated[
@@ -72,12 +73,16 @@ def report(
     memory: Annotated[int, typer.Option(help="Memory of the function in MB; counts with lambda.")] = 3008,
 ) -> None:
     """What the runs on record cost in compute, by step; for runs on this machine: what they would have cost."""
-    from shelfcast.bootstrap import open_platform
+    from shelfcast.bootstrap import cloud_stacks, open_aws, open_platform
     from shelfcast.entrypoints.cli.render import console, grid
-    from shelfcast.pipeline import estimate_cost
+    from shelfcast.pipeline import deploy_cloud, estimate_cost
 
+    if stage:
+        platform = open_aws(deploy_cloud.environment(deploy_cloud.status(cloud_stacks(), stage)))[1]
+    else:
+        platform = open_platform(lake)
     found = estimate_cost.report(
-        open_platform(lake).records, since=since.date() if since else None, until=until.date() if until else None,
+        platform.records, since=since.date() if since else None, until=until.date() if until else None,
         place=place, memory=memory,  # type: ignore[arg-type]
     )  # fmt: skip
     if not found:
