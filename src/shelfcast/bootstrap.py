@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from shelfcast.adapters.local.jobs import WorkerProcesses
     from shelfcast.adapters.record_models import RecordModels
     from shelfcast.pipeline.issue_tokens import Verifier
+    from shelfcast.pipeline.keep_watch import Watch
+    from shelfcast.pipeline.send_notices import NoticeRules
     from shelfcast.ports.blob_store import BlobStore
     from shelfcast.ports.clock import Clock
+    from shelfcast.ports.doors import Doors
     from shelfcast.ports.cloud_stacks import CloudStacks
     from shelfcast.ports.dead_letters import DeadLetters
     from shelfcast.ports.file_delivery import FileDelivery
@@ -56,6 +59,7 @@ def local(settings: Settings, progress: Progress | None = None) -> Platform:
         clock=SystemClock(),
         engine=LocalEngine(settings.workers),
         reader=Databases(),
+        doors=doors(settings),
         models=_local_models(settings, root, RecordModels(records, blobs), blobs),
         progress=progress or Silent(),
     )
@@ -82,6 +86,44 @@ def _local_models(settings: Settings, root: Path, in_records: RecordModels, blob
     if settings.model_registry == "mlflow" or there or find_spec("mlflow") is not None:
         return MlflowModels(root, blobs, in_records)
     return in_records
+
+
+def doors(settings: Settings) -> Doors:
+    """The ways out as the settings name them; secrets come from the environment when they are used."""
+    from shelfcast.adapters.doors import EnvironmentDoors
+
+    def addresses(text: str) -> tuple[str, ...]:
+        return tuple(one.strip() for one in text.split(",") if one.strip())
+
+    return EnvironmentDoors(
+        settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_user, settings.notify_sender,
+        addresses(settings.notify_mail_to), addresses(settings.notify_escalation_to),
+    )  # fmt: skip
+
+
+def notice_rules(settings: Settings) -> NoticeRules:
+    """Who is told of what and when."""
+    from datetime import timedelta
+
+    from shelfcast.pipeline.send_notices import NoticeRules
+
+    return NoticeRules(
+        settings.notify_from, settings.notify_digest_at, settings.notify_time_zone,
+        timedelta(hours=settings.notify_escalate_after_hours), settings.app_url,
+    )  # fmt: skip
+
+
+def watch(platform: Platform, settings: Callable[[], Settings], folder: Path | None = None) -> Watch:
+    """What a worker does beside its jobs: schedules, alerts, notices. Settings are read anew each time."""
+    import socket
+
+    from shelfcast.pipeline.keep_watch import Watch
+    from shelfcast.serve import alerts
+
+    return Watch(
+        platform, alerts.look, lambda: doors(settings()).notifiers(), lambda: notice_rules(settings()), folder,
+        f"{socket.gethostname()}:{os.getpid()}",
+    )  # fmt: skip
 
 
 def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1) -> Platform:

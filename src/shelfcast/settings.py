@@ -11,8 +11,9 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from shelfcast.domain.errors import BadParameter, NotFound
 
@@ -49,6 +50,27 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address the server listens on")
     port: int = Field(default=8787, ge=0, le=65535, description="Port the server listens on")
 
+    app_url: str = Field(default="", description="Address people open the app at, for links in notices")
+    notify_mail_to: str = Field(default="", description="Mail addresses told of alerts, with commas between")
+    notify_escalation_to: str = Field(default="", description="Mail addresses told of what nobody acknowledged in time")
+    notify_sender: str = Field(default="", description="Mail address notices come from")
+    notify_from: Literal["note", "warning", "critical"] = Field(
+        default="warning", description="Least severity people are told of"
+    )
+    notify_digest_at: str = Field(
+        default="06:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="When the day's notice goes out; critical ones go at once"
+    )
+    notify_time_zone: str = Field(default="UTC", description="Whose clock notify_digest_at means, such as Europe/Berlin")
+    notify_escalate_after_hours: float = Field(
+        default=4.0, gt=0, le=720, description="A critical alert nobody acknowledged for so long is escalated (others: six times that)"
+    )
+    smtp_host: str = Field(default="", description="Mail server; its password comes from SHELFCAST_SMTP_PASSWORD only")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How mail is kept secret on its way: starttls (587), tls (465) or none"
+    )
+    smtp_user: str = Field(default="", description="User at the mail server; empty: none")
+
     sign_in: Literal["local", "cognito"] = Field(
         default="local", description="Who signs people in: we, or a Cognito pool"
     )
@@ -56,6 +78,14 @@ class Settings(BaseModel):
     token_audience: str = Field(default="", description="App client id the pool's tokens are made for")
     token_keys_url: str = Field(default="", description="JWKS of the pool; issuer + /.well-known/jwks.json when empty")
     sign_in_url: str = Field(default="", description="The pool's hosted sign-in page, for the web app")
+
+    @field_validator("notify_time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            return ZoneInfo(name).key
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("no such time zone; use a name such as Europe/Berlin or UTC") from error
 
     @classmethod
     def read(cls, lake: Path, environ: Mapping[str, str], **arguments: object) -> Settings:
@@ -143,10 +173,10 @@ class AwsPlaces(BaseModel):
     topic: str = Field(default="", description="ARN of the SNS topic people are told through")
     stream: str = Field(default="", description="Kinesis stream of till events; straight into the log when empty")
     model_group: str = Field(default="", description="SageMaker model package group; none when empty")
+    image: str = Field(default="", description="Container image that serves a model, for registered packages")
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> AwsPlaces:
-    image: str = Field(default="", description="Container image that serves a model, for registered packages")
         """
         Raises:
             BadParameter: one is missing or isn't allowed; all of them in one message.

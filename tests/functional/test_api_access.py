@@ -19,13 +19,15 @@ OPEN = {
     ("get", "/healthz"), ("get", "/config.json"), ("get", "/.well-known/jwks.json"),
     ("post", "/v1/auth/token"), ("post", "/v1/auth/refresh"), ("post", "/v1/auth/invite"),
 }  # fmt: skip
-ADMIN_PATHS = re.compile(r"/v1/(users|audit)|/v1/models/(roll-back|\{model_id\}/promote)")
+ADMIN_PATHS = re.compile(r"/v1/(users|audit|notices)|/v1/models/(roll-back|\{model_id\}/promote)")
+ADMIN_CHANGES = re.compile(r"/v1/(schedules|alerts/mutes|settings)")
+"""Read by viewers, changed by admins."""
 ANYBODY = {
     ("get", "/v1/me"), ("post", "/v1/me/password"), ("post", "/v1/auth/sign-out"), ("get", "/metrics"),
 }  # fmt: skip
 ERP_PATHS = re.compile(r"/v1/(erp/|events)")
 PLANNER_READS = {("get", "/v1/orders/{line_id}/at")}
-VALUES = {"load_id": "0" * 24, "upload_id": "0" * 24, "pull_id": "0" * 24}
+VALUES = {"alert_id": "0" * 16, "mute_id": "0" * 16, "load_id": "0" * 24, "upload_id": "0" * 24, "pull_id": "0" * 24}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def least_role(method: str, path: str) -> Role | None:
         return None
     if ERP_PATHS.match(path):
         return Role.ERP
-    if ADMIN_PATHS.match(path) or (method, path) == ("patch", "/v1/settings"):
+    if ADMIN_PATHS.match(path) or (method != "get" and ADMIN_CHANGES.match(path)):
         return Role.ADMIN
     if method != "get" or (method, path) in PLANNER_READS:
         return Role.PLANNER

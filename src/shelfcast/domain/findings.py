@@ -30,6 +30,12 @@ class Finding:
     measure: float | None = None
     threshold: float | None = None
     run_id: str = ""
+    detail: str = ""
+    """What else helps to judge it."""
+    count: int = 1
+    """How many things it is about: series, lines, rows."""
+    value_at_risk: float | None = None
+    """Money at stake, where known."""
 
     @property
     def key(self) -> str:

@@ -17,7 +17,7 @@ from os import getpid
 from typing import Any
 
 from shelfcast.domain.errors import Conflict, ShelfcastError, SourceDown
-from shelfcast.pipeline import job_kinds, queue_jobs
+from shelfcast.pipeline import job_kinds, log_events, queue_jobs
 from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.pipeline.queue_jobs import CANCELLED, DONE, FAILED, Job, Task
 from shelfcast.ports.platform import Platform
@@ -116,6 +116,21 @@ def run_next(
 
 
 def _run(platform: Platform, settings: Callable[[], LakeSettings], job: Job, give_up: Callable[[], None] | None) -> Job:
+    began = time.monotonic()
+    with log_events.about(job_id=job.job_id, kind=job.kind, **({"schedule": job.schedule} if job.schedule else {})):
+        log_events.info("job started", attempt=job.attempt, by=job.created_by)
+        ended = _worked(platform, settings, job, give_up)
+        seconds = round(time.monotonic() - began, 3)
+        if ended.state == FAILED:
+            log_events.error("job failed", seconds=seconds, error=ended.error)
+        else:
+            log_events.info(f"job {ended.state}", seconds=seconds)
+    return ended
+
+
+def _worked(
+    platform: Platform, settings: Callable[[], LakeSettings], job: Job, give_up: Callable[[], None] | None
+) -> Job:
     progress = JobProgress(platform, job)
     again = f" (attempt {job.attempt})" if job.attempt > 1 else ""
     progress.log(f"{job.title}: started by {job.created_by}{again}")
@@ -167,11 +182,15 @@ def run_waiting(platform: Platform, settings: LakeSettings, lanes: Sequence[str]
 def work(
     platform: Platform, settings: Callable[[], LakeSettings], stop: threading.Event, *,
     lanes: Sequence[str] = queue_jobs.LANES, give_up: Callable[[], None] | None = None,
+    after: Callable[[Job], None] | None = None,
 ) -> None:  # fmt: skip
-    """Work until told to stop. Settings are read anew for each job."""
+    """Work until told to stop. Settings are read anew for each job; `after` is told of each that ended."""
     while not stop.is_set():
-        if run_next(platform, settings, lanes, give_up=give_up, dead=_dead(platform)) is None:
+        done = run_next(platform, settings, lanes, give_up=give_up, dead=_dead(platform))
+        if done is None:
             stop.wait(IDLE_SECONDS)
+        elif after is not None:
+            after(done)
 
 
 def _dead(platform: Platform) -> list[int]:

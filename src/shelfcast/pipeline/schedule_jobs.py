@@ -192,6 +192,16 @@ def edit(platform: Platform, who: str, name: str, changes: Mapping[str, Any]) ->
     return save(platform, who, read(before.model_dump() | dict(changes) | {"name": name}))
 
 
+def put(platform: Platform, who: str, name: str, values: Mapping[str, Any]) -> Stored:
+    """Change a schedule, or add it where there is none.
+
+    Raises:
+        BadParameter: a value that isn't allowed or is missing; nothing was written.
+    """
+    known = {one.schedule.name for one in schedules(platform)}
+    return edit(platform, who, name, values) if name in known else save(platform, who, read({**values, "name": name}))
+
+
 def remove(platform: Platform, who: str, name: str) -> None:
     """Take a schedule away; the jobs it started stay.
 
@@ -380,5 +390,5 @@ def _stored(record: Record, state: Record | None) -> Stored | None:
 
 __all__ = [
     "DEFAULTS", "MISSED", "SKIPPED", "STARTED", "Decided", "Outcome", "Schedule", "Stored", "edit", "get", "next_runs",
-    "occurrences", "read", "remove", "run_now", "save", "schedules", "tick",
+    "occurrences", "put", "read", "remove", "run_now", "save", "schedules", "tick",
 ]  # fmt: skip

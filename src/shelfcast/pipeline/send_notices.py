@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from shelfcast.domain.errors import BadParameter, Conflict, NotFound, ShelfcastError
+from shelfcast.domain.errors import BadParameter, Conflict, NotFound, NotReady, ShelfcastError
 from shelfcast.domain.findings import Finding, Severity
+from shelfcast.pipeline import audit_changes
 from shelfcast.pipeline.mute_alerts import muted, mutes
 from shelfcast.pipeline.raise_alerts import GRAVITY, Alert, alert_of, change
 from shelfcast.pipeline.raise_alerts import KIND as ALERTS
@@ -313,3 +314,28 @@ def prune(platform: Platform, keep: timedelta = timedelta(days=90)) -> int:
 def notice_of(record: Record) -> Notice:
     body = record.body
     return Notice(record.record_id, body["title"], body["text"], body["severity"], body["link"], body["facts"])
+
+
+def trial(platform: Platform, notifiers: Mapping[str, Notifier], who: str) -> dict[str, str]:
+    """Send a test notice by every channel; by channel what was said against it, empty where it was taken.
+
+    Raises:
+        NotReady: no channel is set up.
+    """
+    if not notifiers:
+        raise NotReady(
+            "nobody is told: set notify_mail_to, notify_sender and smtp_host in the lake's settings, or SHELFCAST_NOTIFY_WEBHOOK in "
+            "the environment of server and worker."
+        )
+    now = platform.clock.now()
+    said = {}
+    for name, one in notifiers.items():
+        notice = Notice(
+            f"trial-{now:%Y%m%dT%H%M%S%f}", "Shelfcast: a test", f"{who} sent this to see that notices arrive.", "note"
+        )
+        try:
+            said[name] = one.send(notice)
+        except ShelfcastError as error:
+            said[name] = str(error)
+    audit_changes.note(platform, who, "notice.test", ", ".join(sorted(said)))
+    return said

@@ -13,7 +13,9 @@ from shelfcast.ports.platform import Platform
 from shelfcast.serve.view import View
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
-JobKindName = Literal["cycle", "retrain", "load", "export", "scenario", "overrides", "events", "maintain"]
+JobKindName = Literal[
+    "cycle", "retrain", "load", "export", "scenario", "overrides", "events", "maintain", "connect", "push"
+]
 
 
 class TaskView(View):
@@ -53,6 +55,12 @@ class JobView(View):
     error: str = ""
     retry_of: str = ""
     """The job this one tries again."""
+    failures: int = 0
+    """How often it failed for want of something outside and was put back to be tried again."""
+    not_before: datetime | None = None
+    """It waits until then to be tried again."""
+    schedule: str = ""
+    """The schedule that started it."""
 
 
 class JobPage(View):
@@ -83,7 +91,8 @@ def view(job: Job, now: datetime) -> JobView:
         created_at=job.created_at, created_by=job.created_by, started_at=job.started_at, ended_at=job.ended_at,
         seconds=round((end - job.started_at).total_seconds(), 3) if end and job.started_at else None,
         attempt=job.attempt, cancel_asked=job.cancel_asked, tasks=tasks, result=dict(job.result), error=job.error,
-        retry_of=job.retry_of, share=1.0 if job.state == queue_jobs.DONE else running[-1].share if running else None,
+        retry_of=job.retry_of, failures=job.failures, not_before=job.not_before, schedule=job.schedule,
+        share=1.0 if job.state == queue_jobs.DONE else running[-1].share if running else None,
     )  # fmt: skip
 
 

@@ -261,6 +261,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/alerts/mutes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Times in which people aren't told of some alerts */
+        get: operations["listMutes"];
+        put?: never;
+        /** Mute a cause: for a while, or in certain hours */
+        post: operations["addMute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/mutes/{mute_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a mute */
+        delete: operations["removeMute"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{alert_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One alert with its history */
+        get: operations["getAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/alerts/{alert_id}/acknowledge": {
         parameters: {
             query?: never;
@@ -270,8 +322,42 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** I have seen it: off the list of open alerts */
+        /** I have seen it and deal with it: off the list of open alerts */
         post: operations["acknowledgeAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{alert_id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say whose it is */
+        post: operations["assignAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{alert_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It is dealt with; found again unchanged, it stays so for three days */
+        post: operations["resolveAlert"];
         delete?: never;
         options?: never;
         head?: never;
@@ -289,6 +375,40 @@ export interface paths {
         put?: never;
         /** Back on the list */
         post: operations["reopenAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Notices that went out or wait to, the newest first */
+        get: operations["listNotices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notices/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test notice now, by every way that is set up; what each said */
+        post: operations["sendTestNotice"];
         delete?: never;
         options?: never;
         head?: never;
@@ -531,7 +651,7 @@ export interface paths {
         /** Jobs, the newest first */
         get: operations["listJobs"];
         put?: never;
-        /** Start long work (training and maintenance: admins) */
+        /** Start long work (training, maintenance, outside: admins) */
         post: operations["startJob"];
         delete?: never;
         options?: never;
@@ -635,6 +755,76 @@ export interface paths {
         get: operations["downloadExport"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What runs when, and how it went last */
+        get: operations["listSchedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One schedule */
+        get: operations["getSchedule"];
+        /** Add or change a schedule */
+        put: operations["putSchedule"];
+        post?: never;
+        /** Take a schedule away; its jobs stay */
+        delete: operations["deleteSchedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{name}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of its newest times */
+        get: operations["listScheduleRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start its job now */
+        post: operations["runSchedule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1172,6 +1362,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/monitor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest night's measures of data, forecasts, decisions and system, the gravest first */
+        get: operations["getMonitor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/monitor/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One measure over time, with what was expected and its threshold */
+        get: operations["getMeasureHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Forecast quality as actuals arrive, against what was promised */
+        get: operations["getModelDrift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models": {
         parameters: {
             query?: never;
@@ -1232,6 +1473,57 @@ export interface paths {
         };
         /** Forecasts in production against what came: over time, by category, calibration */
         get: operations["getAccuracy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was decided about each new model, why, and on which numbers */
+        get: operations["listDecisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Two versions side by side, and the judgement between them */
+        get: operations["compareModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model_id}/plots/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture kept with a model */
+        get: operations["getPlot"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1595,26 +1887,44 @@ export interface components {
             /** Lines */
             lines: components["schemas"]["AcknowledgedResult"][];
         };
-        /** AcknowledgementView */
-        AcknowledgementView: {
-            /** Alert Id */
-            alert_id: string;
-            /** By */
-            by: string;
+        /** Acknowledgements */
+        Acknowledgements: {
+            /** Lines */
+            lines: components["schemas"]["AcknowledgedLine"][];
+        };
+        /**
+         * AlertDetail
+         * @description An alert with what happened to it.
+         */
+        AlertDetail: {
+            alert: components["schemas"]["AlertView"];
+            /**
+             * History
+             * @description The oldest first.
+             */
+            history: components["schemas"]["AlertEvent"][];
+            /**
+             * Episodes
+             * @description The newest first.
+             */
+            episodes: components["schemas"]["Episode"][];
+        };
+        /** AlertEvent */
+        AlertEvent: {
             /**
              * At
              * Format: date-time
              */
             at: string;
-            /** Note */
+            /** Who */
+            who: string;
+            /** Did */
+            did: string;
+            /**
+             * Note
+             * @default
+             */
             note: string;
-            /** Until */
-            until?: string | null;
-        };
-        /** Acknowledgements */
-        Acknowledgements: {
-            /** Lines */
-            lines: components["schemas"]["AcknowledgedLine"][];
         };
         /**
          * AlertView
@@ -1624,15 +1934,23 @@ export interface components {
             /** Alert Id */
             alert_id: string;
             /**
-             * Kind
-             * @enum {string}
+             * Cause
+             * @description What kind of trouble, dotted; alerts of one cause belong together.
+             * @example quality.freshness
              */
-            kind: "stockout_risk" | "overstock" | "exception" | "orders" | "data" | "quarantine" | "job" | "freshness" | "model";
+            cause: string;
+            /** Subject */
+            subject: string;
             /**
              * Severity
              * @enum {string}
              */
-            severity: "high" | "medium" | "low";
+            severity: "note" | "warning" | "critical";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "acknowledged" | "resolved";
             /** Title */
             title: string;
             /** Detail */
@@ -1655,8 +1973,26 @@ export interface components {
              * @description Money at stake, where known.
              */
             value_at_risk?: number | null;
-            /** Since */
-            since?: string | null;
+            /** Measure */
+            measure?: number | null;
+            /** Threshold */
+            threshold?: number | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Seen At
+             * Format: date-time
+             * @description When it was found last.
+             */
+            seen_at: string;
+            /**
+             * Owner
+             * @default
+             */
+            owner: string;
             /**
              * Acknowledged By
              * @default
@@ -1669,6 +2005,29 @@ export interface components {
              * @default
              */
             note: string;
+            /**
+             * Until
+             * @description Acknowledged until then.
+             */
+            until?: string | null;
+            /**
+             * Escalated
+             * @default false
+             */
+            escalated: boolean;
+            /**
+             * Muted
+             * @description Nobody is told of it now.
+             * @default false
+             */
+            muted: boolean;
+            /**
+             * Resolved By
+             * @default
+             */
+            resolved_by: string;
+            /** Resolved At */
+            resolved_at?: string | null;
         };
         /** AnomalyKind */
         AnomalyKind: {
@@ -1710,6 +2069,15 @@ export interface components {
             score?: number | null;
             /** Reason */
             reason?: string | null;
+        };
+        /** Assign */
+        Assign: {
+            /**
+             * Owner
+             * @description Name of a person; empty: nobody
+             * @default
+             */
+            owner: string;
         };
         /**
          * AuditEntry
@@ -1812,6 +2180,26 @@ export interface components {
             precipitation_mm?: number | null;
         };
         /**
+         * ChannelView
+         * @description One way a notice goes.
+         */
+        ChannelView: {
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "sent" | "gone";
+            /** Tries */
+            tries: number;
+            /**
+             * Error
+             * @default
+             */
+            error: string;
+        };
+        /**
          * CheckView
          * @description Outcome of one rule on one table.
          */
@@ -1895,6 +2283,47 @@ export interface components {
             scenarios: components["schemas"]["ScenarioDetail"][];
         };
         /**
+         * ConnectParameters
+         * @description Fetch what is new from an outside source.
+         */
+        ConnectParameters: {
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "weather-forecast" | "weather-archive" | "weather-previous" | "weather-stations" | "holidays" | "fred" | "world-bank";
+            /**
+             * Locations
+             * @description Weather: only these; empty = all with coordinates.
+             * @default []
+             */
+            locations: string[];
+            /**
+             * Series
+             * @description FRED: SERIES=FREQUENCY, such as CPIAUCSL=M. Its key is the variable SHELFCAST_FRED_KEY.
+             * @default []
+             */
+            series: string[];
+            /**
+             * Indicators
+             * @description World Bank: such as FP.CPI.TOTL.ZG.
+             * @default []
+             */
+            indicators: string[];
+            /**
+             * Countries
+             * @description World Bank and holidays: ISO 3166.
+             * @default []
+             */
+            countries: string[];
+            /**
+             * Base Url
+             * @description Address of another server with the same form (a mirror, a proxy).
+             * @default
+             */
+            base_url: string;
+        };
+        /**
          * Contribution
          * @description Units a driver adds to a day's mean.
          */
@@ -1932,7 +2361,7 @@ export interface components {
              * @description Only these steps; empty = all.
              * @default []
              */
-            steps: ("quality" | "features" | "train" | "forecast" | "replenish")[];
+            steps: ("quality" | "features" | "train" | "forecast" | "replenish" | "monitor")[];
             /**
              * Horizon
              * @description Periods to forecast; the lake's setting when left out.
@@ -1996,7 +2425,7 @@ export interface components {
             why: string;
         };
         /** Decision */
-        Decision: {
+        "Decision-Input": {
             /**
              * Line Ids
              * @description Lines to decide on
@@ -2010,6 +2439,47 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /**
+         * Decision
+         * @description What was decided about a new model, on which numbers.
+         */
+        "Decision-Output": {
+            /** Decision Id */
+            decision_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Model Id */
+            model_id: string;
+            /**
+             * Champion
+             * @description The champion it was compared with.
+             */
+            champion?: string | null;
+            /**
+             * Cutoff
+             * Format: date
+             */
+            cutoff: string;
+            /** Cause */
+            cause: string;
+            /** Reason */
+            reason: string;
+            /** By */
+            by: string;
+            /** Verdict */
+            verdict: string;
+            /** Promoted */
+            promoted: boolean;
+            /** Sentence */
+            sentence: string;
+            /** Comparison */
+            comparison?: {
+                [key: string]: unknown;
+            } | null;
         };
         /** DecisionResult */
         DecisionResult: {
@@ -2085,6 +2555,43 @@ export interface components {
             last: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * Episode
+         * @description An earlier time it was an alert.
+         */
+        Episode: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Resolved At */
+            resolved_at?: string | null;
+            /**
+             * Resolved By
+             * @default
+             */
+            resolved_by: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "note" | "warning" | "critical";
+            /** Title */
+            title: string;
+        };
+        /**
+         * EventsParameters
+         * @description Take the till's events that came in into the curated events and the daily sales.
+         */
+        EventsParameters: {
+            /**
+             * Everything
+             * @description Look through all hours ever, not only the open ones.
+             * @default false
+             */
+            everything: boolean;
         };
         /**
          * ExplainedDay
@@ -2387,7 +2894,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "cycle" | "retrain" | "load" | "export" | "scenario" | "overrides" | "maintain";
+            kind: "cycle" | "retrain" | "load" | "export" | "scenario" | "overrides" | "events" | "maintain" | "connect" | "push";
             /** Title */
             title: string;
             /**
@@ -2455,6 +2962,23 @@ export interface components {
              * @default
              */
             retry_of: string;
+            /**
+             * Failures
+             * @description How often it failed for want of something outside and was put back to be tried again.
+             * @default 0
+             */
+            failures: number;
+            /**
+             * Not Before
+             * @description It waits until then to be tried again.
+             */
+            not_before?: string | null;
+            /**
+             * Schedule
+             * @description The schedule that started it.
+             * @default
+             */
+            schedule: string;
         };
         /**
          * Jwks
@@ -2711,6 +3235,48 @@ export interface components {
             role: components["schemas"]["Role"];
         };
         /**
+         * MeasureHistory
+         * @description One measure over time.
+         */
+        MeasureHistory: {
+            /**
+             * Area
+             * @enum {string}
+             */
+            area: "data" | "forecast" | "decision" | "system";
+            /** Measure */
+            measure: string;
+            /** Subject */
+            subject: string;
+            /** Title */
+            title: string;
+            /** Meaning */
+            meaning: string;
+            /** Unit */
+            unit: string;
+            /** Points */
+            points: components["schemas"]["MeasurePoint"][];
+        };
+        /** MeasurePoint */
+        MeasurePoint: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Value */
+            value?: number | null;
+            /** Expected */
+            expected?: number | null;
+            /** Threshold */
+            threshold?: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "watch" | "open";
+        };
+        /**
          * MeasureView
          * @description Baseline against scenario over the horizon. Low and high: 10 % and 90 %.
          */
@@ -2738,10 +3304,22 @@ export interface components {
         ModelDetail: {
             /** Model Id */
             model_id: string;
+            /**
+             * Number
+             * @description Versions count from 1; those from before there was a registry have 0 and less.
+             * @default 0
+             */
+            number: number;
             /** Model */
             model: string;
             /** Champion */
             champion: boolean;
+            /**
+             * Challenger
+             * @description The newest version tried against the champion, and not the champion itself.
+             * @default false
+             */
+            challenger: boolean;
             /**
              * Cutoff
              * Format: date
@@ -2774,10 +3352,70 @@ export interface components {
              * @default 0
              */
             bytes: number;
+            /**
+             * Cause
+             * @description What asked for it: schedule, drift, accuracy, hand.
+             * @default
+             */
+            cause: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Decision
+             * @description first, promoted, replaced, kept, not_judged, same; empty where nothing was decided.
+             * @default
+             */
+            decision: string;
+            /**
+             * Sentence
+             * @description Why it was promoted, or why not.
+             * @default
+             */
+            sentence: string;
+            /**
+             * Metrics
+             * @default {}
+             */
+            metrics: {
+                [key: string]: number;
+            };
             /** Held Out */
             held_out: components["schemas"]["SegmentScore"][];
             /** Features */
             features: string[];
+            /**
+             * Snapshots
+             * @description Snapshot of each table it learnt from.
+             * @default {}
+             */
+            snapshots: {
+                [key: string]: string;
+            };
+            /**
+             * Files
+             * @description Size in bytes of each file kept with it.
+             * @default {}
+             */
+            files: {
+                [key: string]: number;
+            };
+            /**
+             * Calibration
+             * @description On held-out periods.
+             * @default []
+             */
+            calibration: components["schemas"]["CalibrationPoint"][];
+            /**
+             * Comparison
+             * @description Against the champion of its day; empty where there was none, or nothing to judge on.
+             * @default {}
+             */
+            comparison: {
+                [key: string]: unknown;
+            };
             /**
              * Card
              * @description The whole model card.
@@ -2801,10 +3439,22 @@ export interface components {
         ModelView: {
             /** Model Id */
             model_id: string;
+            /**
+             * Number
+             * @description Versions count from 1; those from before there was a registry have 0 and less.
+             * @default 0
+             */
+            number: number;
             /** Model */
             model: string;
             /** Champion */
             champion: boolean;
+            /**
+             * Challenger
+             * @description The newest version tried against the champion, and not the champion itself.
+             * @default false
+             */
+            challenger: boolean;
             /**
              * Cutoff
              * Format: date
@@ -2837,8 +3487,182 @@ export interface components {
              * @default 0
              */
             bytes: number;
+            /**
+             * Cause
+             * @description What asked for it: schedule, drift, accuracy, hand.
+             * @default
+             */
+            cause: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Decision
+             * @description first, promoted, replaced, kept, not_judged, same; empty where nothing was decided.
+             * @default
+             */
+            decision: string;
+            /**
+             * Sentence
+             * @description Why it was promoted, or why not.
+             * @default
+             */
+            sentence: string;
+            /**
+             * Metrics
+             * @default {}
+             */
+            metrics: {
+                [key: string]: number;
+            };
             /** Held Out */
             held_out: components["schemas"]["SegmentScore"][];
+        };
+        /**
+         * MonitorView
+         * @description The newest night's measures, the gravest first.
+         */
+        MonitorView: {
+            /**
+             * Cutoff
+             * @description Last business date looked at; nothing when the monitor hasn't run.
+             */
+            cutoff?: string | null;
+            /**
+             * Open
+             * @default 0
+             */
+            open: number;
+            /**
+             * Watched
+             * @default 0
+             */
+            watched: number;
+            /** Measures */
+            measures: components["schemas"]["MonitoredView"][];
+        };
+        /**
+         * MonitoredView
+         * @description One measure of a day.
+         */
+        MonitoredView: {
+            /**
+             * Area
+             * @enum {string}
+             */
+            area: "data" | "forecast" | "decision" | "system";
+            /**
+             * Measure
+             * @example bias
+             */
+            measure: string;
+            /**
+             * Subject
+             * @example all
+             * @example category=CLEANING
+             * @example prices
+             */
+            subject: string;
+            /**
+             * Title
+             * @description What is measured, in a word or two.
+             */
+            title: string;
+            /** Meaning */
+            meaning: string;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "share" | "days" | "ratio" | "number" | "seconds" | "megabytes" | "money";
+            /** Value */
+            value?: number | null;
+            /**
+             * Expected
+             * @description What is usual, or was promised.
+             */
+            expected?: number | null;
+            /** Threshold */
+            threshold?: number | null;
+            /**
+             * State
+             * @description ok; watch: beyond the threshold, not often enough yet; open: a finding.
+             * @enum {string}
+             */
+            state: "ok" | "watch" | "open";
+            /** Opened On */
+            opened_on?: string | null;
+            /**
+             * Reason
+             * @description Why the threshold is what it is.
+             */
+            reason: string;
+            /**
+             * Says
+             * @description The sentence a person reads.
+             */
+            says: string;
+            /**
+             * Moved With
+             * @description Features and segments that moved at the same time.
+             * @default
+             */
+            moved_with: string;
+            /**
+             * Next Step
+             * @description What a person should do first.
+             */
+            next_step: string;
+            /** Link */
+            link: string;
+        };
+        /**
+         * MuteView
+         * @description A time in which people aren't told of some alerts.
+         */
+        MuteView: {
+            /** Mute Id */
+            mute_id: string;
+            /**
+             * Cause
+             * @description Dotted beginning; empty: every cause.
+             */
+            cause: string;
+            /**
+             * Up To
+             * @enum {string}
+             */
+            up_to: "note" | "warning" | "critical";
+            /**
+             * Begins
+             * Format: date-time
+             */
+            begins: string;
+            /** Ends */
+            ends?: string | null;
+            /**
+             * Hours
+             * @example 22:00-06:00
+             */
+            hours: string;
+            /**
+             * Days
+             * @example sat-sun
+             */
+            days: string;
+            /** Time Zone */
+            time_zone: string;
+            /** Reason */
+            reason: string;
+            /** By */
+            by: string;
+            /**
+             * Now
+             * @description It holds at this moment.
+             */
+            now: boolean;
         };
         /**
          * NewChange
@@ -2908,6 +3732,46 @@ export interface components {
         /** NewInvite */
         NewInvite: {
             role: components["schemas"]["Role"];
+        };
+        /** NewMute */
+        NewMute: {
+            /**
+             * Cause
+             * @description Dotted beginning; empty: every cause
+             * @default
+             */
+            cause: string;
+            /**
+             * Up To
+             * @description Graver ones are told all the same
+             * @default warning
+             * @enum {string}
+             */
+            up_to: "note" | "warning" | "critical";
+            /** Ends */
+            ends?: string | null;
+            /**
+             * Hours
+             * @default
+             * @example 22:00-06:00
+             */
+            hours: string;
+            /**
+             * Days
+             * @default
+             * @example sat-sun
+             */
+            days: string;
+            /**
+             * Time Zone
+             * @default UTC
+             */
+            time_zone: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
         };
         /**
          * NewOverride
@@ -3130,6 +3994,63 @@ export interface components {
             /** Password */
             password: string;
             role: components["schemas"]["Role"];
+        };
+        /**
+         * NoticeView
+         * @description A message that went out, or waits to.
+         */
+        NoticeView: {
+            /** Notice Id */
+            notice_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "making" | "sending" | "sent";
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Title */
+            title: string;
+            /** Text */
+            text: string;
+            /** Channels */
+            channels: components["schemas"]["ChannelView"][];
+        };
+        /**
+         * OccurrenceView
+         * @description What became of one time of a schedule.
+         */
+        OccurrenceView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "started" | "skipped" | "missed";
+            /**
+             * Why
+             * @default
+             */
+            why: string;
+            /**
+             * Job Id
+             * @default
+             */
+            job_id: string;
+            /** Job State */
+            job_state?: ("queued" | "running" | "done" | "failed" | "cancelled") | null;
+            /**
+             * Missed
+             * @default 0
+             */
+            missed: number;
         };
         /** OrderChange */
         OrderChange: {
@@ -3498,6 +4419,11 @@ export interface components {
              * @description Units for promotions
              */
             promo_units?: number | null;
+            /**
+             * Promo Demand
+             * @description Part of window_mean that promotions bring
+             */
+            promo_demand?: number | null;
             /**
              * Need
              * @description max(0, target - position), before rules
@@ -4082,6 +5008,48 @@ export interface components {
             next: string;
         };
         /**
+         * PushParameters
+         * @description Send approved order lines to the ERP's door, and fetch its acknowledgements.
+         *
+         *     The door is named by the variables SHELFCAST_ERP_SFTP, _HOST_KEY, _KEY_FILE, _PASSPHRASE, _PASSWORD, or _WEBHOOK, _SECRET.
+         */
+        PushParameters: {
+            /**
+             * Format
+             * @default csv
+             * @enum {string}
+             */
+            format: "csv" | "json" | "x12" | "edifact";
+            /**
+             * Source
+             * @description Only orders to this supplier.
+             * @default
+             */
+            source: string;
+            /**
+             * Sender
+             * @default SHELFCAST
+             */
+            sender: string;
+            /**
+             * Recipient
+             * @default ERP
+             */
+            recipient: string;
+            /**
+             * Channel
+             * @description Name of the door, for its numbering.
+             * @default erp
+             */
+            channel: string;
+            /**
+             * Collect
+             * @description Fetch acknowledgements too.
+             * @default true
+             */
+            collect: boolean;
+        };
+        /**
          * QualityView
          * @description The newest quality report.
          */
@@ -4248,9 +5216,17 @@ export interface components {
              */
             reason: string;
         };
+        /** Resolve */
+        Resolve: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
         /**
          * RetrainParameters
-         * @description Train a model on the history up to the cutoff and score it on past cutoffs.
+         * @description Train a challenger on the history up to the cutoff, compare it with the champion, promote it if it is better.
          */
         RetrainParameters: {
             /**
@@ -4260,10 +5236,21 @@ export interface components {
             cutoff?: string | null;
             /**
              * Promote
-             * @description Make it the champion; otherwise it stays a challenger.
+             * @description Make it the champion if it is better; otherwise it stays a challenger whatever the comparison says.
              * @default true
              */
             promote: boolean;
+            /**
+             * Reason
+             * @description Why a new model is wanted; kept with the decision.
+             * @default
+             */
+            reason: string;
+            /**
+             * Cause
+             * @description What asked for it; left out: the schedule that started the job, else a person.
+             */
+            cause?: ("schedule" | "drift" | "accuracy" | "hand") | null;
         };
         /**
          * Role
@@ -4660,6 +5647,135 @@ export interface components {
             like_events?: number | null;
         };
         /**
+         * ScheduleChange
+         * @description What is left out stays; of a new schedule, `kind` and `when` are needed.
+         */
+        ScheduleChange: {
+            /** Kind */
+            kind?: ("cycle" | "retrain" | "load" | "export" | "scenario" | "overrides" | "events" | "maintain" | "connect" | "push") | null;
+            /**
+             * When
+             * @example mon-sat at 02:30
+             */
+            when?: string | null;
+            /**
+             * Time Zone
+             * @example Europe/Berlin
+             */
+            time_zone?: string | null;
+            /**
+             * Skip Holidays
+             * @example DE-BY
+             */
+            skip_holidays?: string | null;
+            /**
+             * Parameters
+             * @description Of the job, as in POST /v1/jobs
+             */
+            parameters?: {
+                [key: string]: unknown;
+            } | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Catch Up Hours */
+            catch_up_hours?: number | null;
+            /** Jitter Seconds */
+            jitter_seconds?: number | null;
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * ScheduleView
+         * @description What runs when.
+         */
+        ScheduleView: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "cycle" | "retrain" | "load" | "export" | "scenario" | "overrides" | "events" | "maintain" | "connect" | "push";
+            /**
+             * When
+             * @description `daily at 02:30`, `mon-fri at 06:00, 18:00`, `every 15 minutes`, `day 1, last at 03:00`, or cron's five fields.
+             * @example daily at 03:00
+             */
+            when: string;
+            /** Time Zone */
+            time_zone: string;
+            /**
+             * Skip Holidays
+             * @description Country or country-region whose public holidays are left out.
+             */
+            skip_holidays: string;
+            /**
+             * Parameters
+             * @description Of the job; see the request of its kind.
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** Enabled */
+            enabled: boolean;
+            /** Catch Up Hours */
+            catch_up_hours: number;
+            /** Jitter Seconds */
+            jitter_seconds: number;
+            /** Note */
+            note: string;
+            /**
+             * Changed By
+             * @default
+             */
+            changed_by: string;
+            /** Changed At */
+            changed_at?: string | null;
+            /**
+             * Next Runs
+             * @description The next three; none while it is disabled.
+             */
+            next_runs: string[];
+            /**
+             * Last
+             * @description The newest occurrence.
+             */
+            last?: string | null;
+            /**
+             * Last Outcome
+             * @default
+             * @enum {string}
+             */
+            last_outcome: "" | "started" | "skipped" | "missed";
+            /**
+             * Last Why
+             * @default
+             */
+            last_why: string;
+            /**
+             * Last Job
+             * @default
+             */
+            last_job: string;
+            /** Last Job State */
+            last_job_state?: ("queued" | "running" | "done" | "failed" | "cancelled") | null;
+            /**
+             * Missed
+             * @description Occurrences passed over before it, while no worker ran.
+             * @default 0
+             */
+            missed: number;
+        };
+        /** Score */
+        Score: {
+            /** Name */
+            name: string;
+            /** A */
+            a?: number | null;
+            /** B */
+            b?: number | null;
+        };
+        /**
          * ScoreRow
          * @description A score of a model in a backtest: fold 0 is the mean of all folds.
          */
@@ -4946,6 +6062,51 @@ export interface components {
             max_bad_share?: number | null;
             /** Keep Snapshots */
             keep_snapshots?: number | null;
+            /** App Url */
+            app_url?: string | null;
+            /** Notify Mail To */
+            notify_mail_to?: string | null;
+            /** Notify Escalation To */
+            notify_escalation_to?: string | null;
+            /** Notify Sender */
+            notify_sender?: string | null;
+            /** Notify From */
+            notify_from?: ("note" | "warning" | "critical") | null;
+            /** Notify Digest At */
+            notify_digest_at?: string | null;
+            /** Notify Time Zone */
+            notify_time_zone?: string | null;
+            /** Notify Escalate After Hours */
+            notify_escalate_after_hours?: number | null;
+            /** Smtp Host */
+            smtp_host?: string | null;
+            /** Smtp Port */
+            smtp_port?: number | null;
+            /** Smtp Security */
+            smtp_security?: ("starttls" | "tls" | "none") | null;
+            /** Smtp User */
+            smtp_user?: string | null;
+        };
+        /**
+         * SideBySide
+         * @description Two versions and their scores. Scores of different cutoffs were measured on different days.
+         */
+        SideBySide: {
+            a: components["schemas"]["ModelView"];
+            b: components["schemas"]["ModelView"];
+            /** Scores */
+            scores: components["schemas"]["Score"][];
+            /**
+             * Same Days
+             * @description Both were scored on the same days.
+             */
+            same_days: boolean;
+            /** Features Only A */
+            features_only_a: string[];
+            /** Features Only B */
+            features_only_b: string[];
+            /** @description The judgement of one against the other on days neither had seen, where there was one. */
+            decision?: components["schemas"]["Decision-Output"] | null;
         };
         /** SourceColumnView */
         SourceColumnView: {
@@ -5022,6 +6183,15 @@ export interface components {
              */
             value_added: number | null;
         };
+        /** StartConnect */
+        StartConnect: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "connect";
+            parameters: components["schemas"]["ConnectParameters"];
+        };
         /** StartCycle */
         StartCycle: {
             /**
@@ -5037,6 +6207,20 @@ export interface components {
              *     }
              */
             parameters: components["schemas"]["CycleParameters"];
+        };
+        /** StartEvents */
+        StartEvents: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "events";
+            /**
+             * @default {
+             *       "everything": false
+             *     }
+             */
+            parameters: components["schemas"]["EventsParameters"];
         };
         /** StartExport */
         StartExport: {
@@ -5085,6 +6269,25 @@ export interface components {
              */
             parameters: components["schemas"]["OverrideParameters"];
         };
+        /** StartPush */
+        StartPush: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "push";
+            /**
+             * @default {
+             *       "format": "csv",
+             *       "source": "",
+             *       "sender": "SHELFCAST",
+             *       "recipient": "ERP",
+             *       "channel": "erp",
+             *       "collect": true
+             *     }
+             */
+            parameters: components["schemas"]["PushParameters"];
+        };
         /** StartRetrain */
         StartRetrain: {
             /**
@@ -5094,7 +6297,8 @@ export interface components {
             kind: "retrain";
             /**
              * @default {
-             *       "promote": true
+             *       "promote": true,
+             *       "reason": ""
              *     }
              */
             parameters: components["schemas"]["RetrainParameters"];
@@ -5418,6 +6622,19 @@ export interface components {
             cutoff: string;
             /** Rows */
             rows: components["schemas"]["TotalRow"][];
+        };
+        /**
+         * Trial
+         * @description What came of a test notice.
+         */
+        Trial: {
+            /** Channel */
+            channel: string;
+            /**
+             * Error
+             * @description Empty: it was taken.
+             */
+            error: string;
         };
         /** UploadView */
         UploadView: {
@@ -6580,7 +7797,9 @@ export interface operations {
     listAlerts: {
         parameters: {
             query?: {
-                acknowledged?: boolean;
+                state?: ("open" | "acknowledged" | "resolved")[];
+                /** @description Dotted beginning, such as `orders` */
+                cause?: string;
             };
             header?: never;
             path?: never;
@@ -6595,6 +7814,272 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMutes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MuteView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addMute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMute"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MuteView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeMute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mute_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
                 };
             };
             /** @description No valid token */
@@ -6665,7 +8150,149 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AcknowledgementView"];
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assign"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolveAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Resolve"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
                 };
             };
             /** @description No valid token */
@@ -6727,11 +8354,145 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Successful Response */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotices: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendTestNotice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"][];
+                };
             };
             /** @description No valid token */
             401: {
@@ -8015,7 +9776,7 @@ export interface operations {
     listJobs: {
         parameters: {
             query?: {
-                kind?: ("cycle" | "retrain" | "load" | "export" | "scenario" | "overrides" | "maintain") | null;
+                kind?: ("cycle" | "retrain" | "load" | "export" | "scenario" | "overrides" | "events" | "maintain" | "connect" | "push") | null;
                 state?: ("queued" | "running" | "done" | "failed" | "cancelled") | null;
                 limit?: number;
                 cursor?: string;
@@ -8091,7 +9852,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["StartCycle"] | components["schemas"]["StartRetrain"] | components["schemas"]["StartLoad"] | components["schemas"]["StartExport"] | components["schemas"]["StartOverrides"] | components["schemas"]["StartMaintain"];
+                "application/json": components["schemas"]["StartCycle"] | components["schemas"]["StartRetrain"] | components["schemas"]["StartLoad"] | components["schemas"]["StartExport"] | components["schemas"]["StartOverrides"] | components["schemas"]["StartEvents"] | components["schemas"]["StartMaintain"] | components["schemas"]["StartConnect"] | components["schemas"]["StartPush"];
             };
         };
         responses: {
@@ -8506,6 +10267,410 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listScheduleRuns: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OccurrenceView"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description No valid token */
@@ -9998,6 +12163,8 @@ export interface operations {
                 search?: string;
                 /** @description Also lines that say why nothing is ordered */
                 nothing_too?: boolean;
+                /** @description Codes; lines that have any of them */
+                reason?: string[];
             };
             header?: never;
             path?: never;
@@ -10079,6 +12246,8 @@ export interface operations {
                 search?: string;
                 /** @description Also lines that say why nothing is ordered */
                 nothing_too?: boolean;
+                /** @description Codes; lines that have any of them */
+                reason?: string[];
             };
             header?: never;
             path?: never;
@@ -10161,6 +12330,8 @@ export interface operations {
                 search?: string;
                 /** @description Also lines that say why nothing is ordered */
                 nothing_too?: boolean;
+                /** @description Codes; lines that have any of them */
+                reason?: string[];
             };
             header?: never;
             path?: never;
@@ -10512,7 +12683,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Decision"];
+                "application/json": components["schemas"]["Decision-Input"];
             };
         };
         responses: {
@@ -10581,7 +12752,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Decision"];
+                "application/json": components["schemas"]["Decision-Input"];
             };
         };
         responses: {
@@ -10650,7 +12821,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Decision"];
+                "application/json": components["schemas"]["Decision-Input"];
             };
         };
         responses: {
@@ -11055,6 +13226,211 @@ export interface operations {
             };
         };
     };
+    getMonitor: {
+        parameters: {
+            query?: {
+                area?: ("data" | "forecast" | "decision" | "system") | null;
+                cutoff?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonitorView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMeasureHistory: {
+        parameters: {
+            query: {
+                area: "data" | "forecast" | "decision" | "system";
+                measure: string;
+                subject?: string;
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeasureHistory"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getModelDrift: {
+        parameters: {
+            query?: {
+                cutoff?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonitorView"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listModels: {
         parameters: {
             query?: never;
@@ -11274,6 +13650,207 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Accuracy"];
                 };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDecisions: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decision-Output"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareModels: {
+        parameters: {
+            query: {
+                a: string;
+                b: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SideBySide"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPlot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No valid token */
             401: {

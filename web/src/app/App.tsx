@@ -28,6 +28,7 @@ const OrderLinePage = lazy(() => import("../features/orders/OrderLinePage"));
 const RulesPage = lazy(() => import("../features/rules/RulesPage"));
 const ModelsPage = lazy(() => import("../features/models/ModelsPage"));
 const ModelPage = lazy(() => import("../features/models/ModelPage"));
+const AlertsPage = lazy(() => import("../features/alerts/AlertsPage"));
 const AdminPage = lazy(() => import("../features/admin/AdminPage"));
 
 const queries = new QueryClient({
@@ -75,6 +76,7 @@ function SignedIn() {
             <Routes>
               <Route index element={<Navigate to="/today" replace />} />
               <Route path="today" element={<TodayPage />} />
+              <Route path="alerts" element={<AlertsPage />} />
               <Route path="data/:tab?/:name?" element={<DataPage />} />
               <Route path="forecasts" element={<ForecastsPage />} />
               <Route path="forecasts/series" element={<SeriesPage />} />

@@ -41,6 +41,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [open, setOpen] = useState(() => innerWidth > 900);
   const links = [
     { text: "Today", href: "/today" },
+    { text: "Alerts", href: "/alerts" },
     { text: "Forecasts", href: "/forecasts" },
     { text: "What-if", href: "/what-if" },
     { text: "Orders", href: "/orders" },

@@ -9,7 +9,7 @@ import typer
 
 SUBJECTS: tuple[str, ...] = (
     "lake", "ingest", "cdc", "events", "connect", "simulate", "cycle", "models", "monitor", "forecasts", "backtest", "orders", "replay", "erp", "serve",
-    "jobs", "cost", "aws", "doctor", "demo",
+    "jobs", "schedule", "alerts", "cost", "aws", "doctor", "demo",
 )  # fmt: skip
 """In the order `--help` shows them."""
 

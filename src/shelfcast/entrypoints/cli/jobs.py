@@ -27,12 +27,15 @@ def worker(
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
     ] = False,
 ) -> None:
-    """Work the queue of jobs. `shelfcast serve` starts workers of its own; more may run beside them."""
+    """Work the queue of jobs, start what is scheduled, tell people of trouble. `shelfcast serve` starts workers of its own;
+    more may run beside them."""
     import signal
     import threading
 
-    from shelfcast.bootstrap import lake_settings, open_lake
+    from shelfcast.bootstrap import lake_settings, open_lake, watch
     from shelfcast.domain.errors import BadParameter
+    from shelfcast.pipeline import log_events
+    from shelfcast.pipeline.keep_watch import watching
     from shelfcast.pipeline.queue_jobs import LANES
     from shelfcast.pipeline.run_jobs import run_waiting, work
 
@@ -50,7 +53,13 @@ def worker(
         signal.signal(number, lambda *_: _leave(stop))
     if with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    work(platform, lambda: lake_settings(open_lake(lake)[0]), stop, lanes=lanes, give_up=_start_over)
+    log_events.start(os.environ)
+    keeper = watch(platform, lambda: open_lake(lake)[0], settings.lake)
+    watching(keeper, stop)
+    work(
+        platform, lambda: lake_settings(open_lake(lake)[0]), stop, lanes=lanes, give_up=_start_over,
+        after=lambda _: keeper.after_job(),
+    )  # fmt: skip
 
 
 def _leave(stop: object) -> None:

@@ -4,16 +4,18 @@ import { useMay } from "../../app/me";
 import { Empty } from "../../components/Loaded";
 import { Page } from "../../components/Page";
 import { AuditTab } from "./AuditTab";
+import { NoticesTab } from "./NoticesTab";
+import { SchedulesTab } from "./SchedulesTab";
 import { SettingsTab } from "./SettingsTab";
 import { UsersTab } from "./UsersTab";
 
-/** Who may do what, how the lake is set, who did what. */
+/** Who may do what, what runs when, who is told, how the lake is set, who did what. */
 export default function AdminPage() {
   const { tab = "users" } = useParams();
   const navigate = useNavigate();
   const admin = useMay("admin");
   return (
-    <Page title="Admin" description="People, settings, and the record of every change.">
+    <Page title="Admin" description="People, schedules, notices, settings, and the record of every change.">
       {admin ? (
         <Tabs
           ariaLabel="Parts of the admin page"
@@ -21,6 +23,8 @@ export default function AdminPage() {
           onChange={({ detail }) => navigate(`/admin/${detail.activeTabId}`)}
           tabs={[
             { id: "users", label: "Users", content: <UsersTab /> },
+            { id: "schedules", label: "Schedules", content: <SchedulesTab /> },
+            { id: "notices", label: "Notices", content: <NoticesTab /> },
             { id: "settings", label: "Settings", content: <SettingsTab /> },
             { id: "audit", label: "Audit log", content: <AuditTab /> },
           ]}

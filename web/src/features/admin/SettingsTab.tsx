@@ -21,7 +21,8 @@ export function SettingsTab() {
     ["/v1/settings", "/v1/audit"],
   );
   const changed = Object.entries(edits);
-  const bad = changed.find(([, value]) => value.trim() === "" || Number.isNaN(Number(value)));
+  const numeric = (name: string) => typeof settings.data?.find((one) => one.name === name)?.value === "number";
+  const bad = changed.find(([name, value]) => numeric(name) && (value.trim() === "" || Number.isNaN(Number(value))));
   return (
     <Loaded query={settings} what="settings">
       {(rows) => (
@@ -45,13 +46,18 @@ export function SettingsTab() {
                     disabledReason={bad && `${words(bad[0])} needs a number`}
                     loading={save.isPending}
                     onClick={() =>
-                      save.mutate(Object.fromEntries(changed.map(([name, value]) => [name, Number(value)])), {
-                        onSuccess: () => {
-                          setEdits({});
-                          say("success", "Settings are saved.");
+                      save.mutate(
+                        Object.fromEntries(
+                          changed.map(([name, value]) => [name, numeric(name) ? Number(value) : value]),
+                        ),
+                        {
+                          onSuccess: () => {
+                            setEdits({});
+                            say("success", "Settings are saved.");
+                          },
+                          onError: sayProblem,
                         },
-                        onError: sayProblem,
-                      })
+                      )
                     }
                   >
                     Save
@@ -71,7 +77,7 @@ export function SettingsTab() {
               cell: (one) =>
                 one.editable ? (
                   <Input
-                    type="number"
+                    type={typeof one.value === "number" ? "number" : "text"}
                     ariaLabel={words(one.name)}
                     value={edits[one.name] ?? String(one.value)}
                     onChange={({ detail }) =>

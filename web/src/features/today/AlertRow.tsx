@@ -11,20 +11,21 @@ interface Props {
   busy: boolean;
   /** Told with true to bring a seen one back. */
   onSeen?: (again: boolean) => void;
+  onResolve?: () => void;
 }
 
-const LOOKS = { high: "error", medium: "warning", low: "info" } as const;
-const NAMES = { high: "Urgent", medium: "Soon", low: "Note" } as const;
+export const LOOKS = { critical: "error", warning: "warning", note: "info" } as const;
+export const NAMES = { critical: "Urgent", warning: "Soon", note: "Note" } as const;
 
 /** One thing to look at: what, why, what to do, and the way there. */
-export function AlertRow({ alert, busy, onSeen }: Props) {
+export function AlertRow({ alert, busy, onSeen, onResolve }: Props) {
   const { currency } = useConfig();
-  const seen = Boolean(alert.acknowledged_by);
+  const seen = alert.state !== "open";
   return (
     <div className="alert-row">
       <div className="alert-mark">
         <StatusIndicator type={seen ? "stopped" : LOOKS[alert.severity]}>
-          {seen ? "Seen" : NAMES[alert.severity]}
+          {alert.state === "resolved" ? "Resolved" : seen ? "Seen" : NAMES[alert.severity]}
         </StatusIndicator>
       </div>
       <div className="alert-text">
@@ -38,12 +39,17 @@ export function AlertRow({ alert, busy, onSeen }: Props) {
         <Box variant="small" display="block" color="text-body-secondary">
           {alert.detail} {alert.detail.includes(alert.next_step) ? "" : alert.next_step}
         </Box>
-        {seen && (
+        {statusOf(alert) && (
           <Box variant="small" display="block" color="text-body-secondary">
-            Seen by {alert.acknowledged_by}, {moment(alert.acknowledged_at)}
+            {statusOf(alert)}
           </Box>
         )}
       </div>
+      {onResolve && alert.state !== "resolved" && (
+        <Button variant="inline-link" disabled={busy} ariaLabel={`Resolved: ${alert.title}`} onClick={onResolve}>
+          Resolved
+        </Button>
+      )}
       {onSeen && (
         <Button
           variant="inline-link"
@@ -56,4 +62,22 @@ export function AlertRow({ alert, busy, onSeen }: Props) {
       )}
     </div>
   );
+}
+
+/** Who has it, and since when. */
+function statusOf(alert: Schemas["AlertView"]): string {
+  const parts: string[] = [];
+  if (alert.state === "acknowledged") parts.push(`Seen by ${alert.acknowledged_by}, ${moment(alert.acknowledged_at)}`);
+  if (alert.state === "acknowledged" && alert.until) parts.push(`until ${moment(alert.until)}`);
+  if (alert.state === "resolved")
+    parts.push(
+      alert.resolved_by === "shelfcast"
+        ? `Gone since ${moment(alert.resolved_at)}`
+        : `Resolved by ${alert.resolved_by}, ${moment(alert.resolved_at)}`,
+    );
+  if (alert.owner && alert.owner !== alert.acknowledged_by) parts.push(`${alert.owner} has it`);
+  if (alert.note) parts.push(`“${alert.note}”`);
+  if (alert.escalated && alert.state === "open") parts.push("Nobody took it in time");
+  if (alert.muted && alert.state === "open") parts.push("Muted");
+  return parts.join(" · ");
 }

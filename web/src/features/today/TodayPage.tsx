@@ -99,14 +99,14 @@ function Attention({ open, acknowledged }: { open: Schemas["AlertView"][]; ackno
   const { sayProblem } = useNotices();
   const [all, showAll] = useState(false);
   const [seen, showSeen] = useState(false);
-  const every = useGet("/v1/alerts", { params: { query: { acknowledged: true } } }, { enabled: seen });
+  const every = useGet("/v1/alerts", { params: { query: { state: ["open", "acknowledged"] } } }, { enabled: seen });
   const change = useChange(
     ({ id, again }: { id: string; again: boolean }) =>
       again
         ? answer(api.POST("/v1/alerts/{alert_id}/reopen", { params: { path: { alert_id: id } } }))
         : answer(
             api.POST("/v1/alerts/{alert_id}/acknowledge", { params: { path: { alert_id: id } }, body: { note: "" } }),
-          ).then(() => undefined),
+          ),
     ["/v1/today", "/v1/alerts"],
   );
   const alerts = seen ? (every.data ?? open) : open;
@@ -142,11 +142,14 @@ function Attention({ open, acknowledged }: { open: Schemas["AlertView"][]; ackno
               }
             />
           ))}
-          {alerts.length > SHOWN && (
-            <Button variant="inline-link" onClick={() => showAll(!all)}>
-              {all ? "Show fewer" : `Show all ${count(alerts.length)}`}
-            </Button>
-          )}
+          <SpaceBetween direction="horizontal" size="m">
+            {alerts.length > SHOWN && (
+              <Button variant="inline-link" onClick={() => showAll(!all)}>
+                {all ? "Show fewer" : `Show all ${count(alerts.length)}`}
+              </Button>
+            )}
+            <To href="/alerts">Alerts by cause, with their history</To>
+          </SpaceBetween>
         </SpaceBetween>
       ) : (
         <Empty title="Nothing needs you" text="No risk, no problem, no line to decide on." />

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from shelfcast.entrypoints.http.routes import (
     admin,
+    alerts,
     auth,
     catalog,
     data,
@@ -19,11 +20,12 @@ from shelfcast.entrypoints.http.routes import (
     orders,
     rules,
     scenarios,
+    schedules,
     today,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    health.router, auth.open_router, auth.router, today.router, data.router, jobs.router, forecasts.router,
+    health.router, auth.open_router, auth.router, today.router, alerts.router, data.router, jobs.router, schedules.router, forecasts.router,
     scenarios.router, orders.router, rules.router, monitor.router, models.router, events.router, erp.router, catalog.router, admin.router,
 )  # fmt: skip
 """In the order of the OpenAPI file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from shelfcast.entrypoints.http.errors import RESPONSES
 from shelfcast.entrypoints.http.security import Admin, Host, Viewer
 from shelfcast.pipeline import audit_changes
 from shelfcast.serve import audit
+from shelfcast.serve.alerts import Severity
 from shelfcast.serve.audit import AuditPage
 from shelfcast.settings import Settings
 
@@ -39,6 +40,18 @@ class SettingsChange(BaseModel):
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
     max_bad_share: float | None = Field(default=None, ge=0, le=1)
     keep_snapshots: int | None = Field(default=None, ge=1, le=10_000)
+    app_url: str | None = Field(default=None, max_length=200, pattern="^(https?://.*)?$")
+    notify_mail_to: str | None = Field(default=None, max_length=2000)
+    notify_escalation_to: str | None = Field(default=None, max_length=2000)
+    notify_sender: str | None = Field(default=None, max_length=200)
+    notify_from: Severity | None = None
+    notify_digest_at: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    notify_time_zone: str | None = Field(default=None, max_length=64)
+    notify_escalate_after_hours: float | None = Field(default=None, gt=0, le=720)
+    smtp_host: str | None = Field(default=None, max_length=200)
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] | None = None
+    smtp_user: str | None = Field(default=None, max_length=200)
 
 
 def _shown(settings: Settings) -> list[Setting]:

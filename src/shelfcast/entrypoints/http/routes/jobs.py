@@ -18,12 +18,14 @@ from shelfcast.entrypoints.http.errors import RESPONSES
 from shelfcast.entrypoints.http.security import Host, Planner, Runner, Viewer
 from shelfcast.pipeline import audit_changes, job_kinds, queue_jobs
 from shelfcast.pipeline.job_kinds import (
+    ConnectParameters,
     CycleParameters,
     EventsParameters,
     ExportParameters,
     LoadParameters,
     MaintainParameters,
     OverrideParameters,
+    PushParameters,
     RetrainParameters,
 )
 from shelfcast.ports.job_runner import JobRunner
@@ -34,7 +36,7 @@ from shelfcast.serve.jobs import JobKindName, JobLog, JobPage, JobState, JobView
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=RESPONSES)
 JobId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 STREAM_SECONDS = 300
-ADMIN_KINDS = ("retrain", "maintain")
+ADMIN_KINDS = ("retrain", "maintain", "connect", "push")
 
 
 class _Start(BaseModel):
@@ -76,8 +78,27 @@ class StartMaintain(_Start):
     parameters: MaintainParameters = MaintainParameters()
 
 
+class StartConnect(_Start):
+    kind: Literal["connect"]
+    parameters: ConnectParameters
+
+
+class StartPush(_Start):
+    kind: Literal["push"]
+    parameters: PushParameters = PushParameters()
+
+
 StartJob = Annotated[
-    StartCycle | StartRetrain | StartLoad | StartExport | StartOverrides | StartEvents | StartMaintain, Field(discriminator="kind")
+    StartCycle
+    | StartRetrain
+    | StartLoad
+    | StartExport
+    | StartOverrides
+    | StartEvents
+    | StartMaintain
+    | StartConnect
+    | StartPush,
+    Field(discriminator="kind"),
 ]
 
 
@@ -89,7 +110,7 @@ def begin(platform: Platform, runner: JobRunner, who: Principal, kind: str, para
     return views.view(job, platform.clock.now())
 
 
-@router.post("/jobs", status_code=202, summary="Start long work (training and maintenance: admins)")
+@router.post("/jobs", status_code=202, summary="Start long work (training, maintenance, outside: admins)")
 def start_job(who: Planner, body: StartJob, platform: Host, runner: Runner) -> JobView:
     if body.kind in ADMIN_KINDS and not who.may(Role.ADMIN):
         from fastapi import HTTPException
