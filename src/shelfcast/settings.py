@@ -37,6 +37,9 @@ class Settings(BaseModel):
     frequency: Literal["D", "W"] = Field(default="D", description="Planning period: day or week")
     horizon: int = Field(default=28, ge=1, le=730, description="Periods to forecast")
     workers: int = Field(default=1, ge=1, le=256, description="Processes that run kernels side by side")
+    engine: Literal["local", "spark"] = Field(
+        default="local", description="What runs kernels: this machine's processes, or Spark (extra `spark`)"
+    )
     partition_rows: int = Field(default=3_000_000, ge=10_000, description="Sales rows a partition may hold in memory")
     seed: int = Field(default=0, description="Seed of everything drawn at random")
     max_bad_share: float = Field(default=0.5, ge=0, le=1, description="Share of a load's rows that may be quarantined")

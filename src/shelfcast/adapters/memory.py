@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock
@@ -12,10 +13,12 @@ from typing import Any, TypeVar
 import polars as pl
 
 from shelfcast.adapters.blob_keys import check_key
+from shelfcast.adapters.exchanges import folder_exchange
 from shelfcast.adapters.record_bodies import encode, matches
 from shelfcast.domain.errors import BadParameter, Conflict, NotFound, ShelfcastError, SourceDown
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import Table
+from shelfcast.ports.engine import Exchange
 from shelfcast.ports.notifier import Notice
 from shelfcast.ports.record_store import Record
 from shelfcast.ports.source_reader import Query
@@ -191,6 +194,9 @@ class InlineEngine:
 
     def map(self, kernel: Callable[[T], R], partitions: Sequence[T]) -> Iterator[R]:
         return map(kernel, partitions)
+
+    def exchange(self) -> AbstractContextManager[Exchange]:
+        return folder_exchange()
 
 
 class NoDatabases:

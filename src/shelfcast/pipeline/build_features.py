@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,8 +17,9 @@ from shelfcast.features.panel import Floats
 from shelfcast.features.recovery import recovered_demand
 from shelfcast.lake.as_of import as_of, end_of
 from shelfcast.lake.replace import replace as replace_rows
-from shelfcast.pipeline.read_panel import Lake, Partition, open_lake_at, plan_partitions, scratch
+from shelfcast.pipeline.read_panel import Lake, Partition, open_lake_at, plan_partitions
 from shelfcast.pipeline.steps import Outcome, Parameters
+from shelfcast.ports.engine import Exchange
 from shelfcast.ports.platform import Platform
 
 TITLE = "Building demand history"
@@ -29,7 +29,8 @@ TITLE = "Building demand history"
 class Counted:
     """What a partition held."""
 
-    path: Path
+    name: str
+    """Of the rows in the exchange."""
     series: int
     rows: int
     zeros_filled: int
@@ -48,12 +49,12 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     lake = open_lake_at(platform.tables, parameters.cutoff, 1, parameters.frequency)
     partitions = plan_partitions(lake, parameters.partition_rows)
     platform.progress.start(TITLE, len(partitions) + 1)
-    with scratch() as folder:
+    with platform.engine.exchange() as exchange:
         counted: list[Counted] = []
-        for one in platform.engine.map(partial(demand_of, lake, run_id, folder), partitions):
+        for one in platform.engine.map(partial(demand_of, lake, run_id, exchange), partitions):
             counted.append(one)
             platform.progress.advance(TITLE)
-        frames = (pl.read_parquet(one.path) for one in counted)
+        frames = (exchange.read(one.name) for one in counted)
         replace_rows(platform.tables, results.DEMAND, frames, Slice(), notes={"run_id": run_id})
     total = {
         name: sum(getattr(one, name) for one in counted)
@@ -62,8 +63,15 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     return Outcome({"series": total["series"], "periods": total["rows"]}, {**total, "stray_series": lake.stray})
 
 
-def demand_of(lake: Lake, run_id: str, folder: Path, partition: Partition) -> Counted:
-    """Demand rows of a partition, written to a file of their own."""
+def demand_of(lake: Lake, run_id: str, exchange: Exchange, partition: Partition) -> Counted:
+    """Demand rows of a partition, left in the exchange."""
+    frame, counted = demand_frame(lake, run_id, partition)
+    exchange.write(counted.name, frame)
+    return counted
+
+
+def demand_frame(lake: Lake, run_id: str, partition: Partition) -> tuple[pl.DataFrame, Counted]:
+    """Demand rows of a partition, and what they hold."""
     moment, where = end_of(lake.grid.cutoff), partition.where()
     small = lake.small
     keys = lake.series.filter(where).sort("item_id", "location_id")
@@ -78,11 +86,10 @@ def demand_of(lake: Lake, run_id: str, folder: Path, partition: Partition) -> Co
     recovered = int((evidence != "").sum())
     evidence[absurd] = EVIDENCE
     frame = demand_rows(lake, history, demand, evidence, run_id)
-    path = folder / f"demand-{partition.number:05d}.parquet"
-    frame.write_parquet(path, compression="lz4")
+    name = f"demand-{partition.number:05d}"
     sold = int(np.isfinite(history.units).sum())
-    return Counted(
-        path, keys.height, frame.height, max(0, sold - sales.height), frame.height - sold,
+    return frame, Counted(
+        name, keys.height, frame.height, max(0, sold - sales.height), frame.height - sold,
         int(history.censored.sum()), recovered, int(absurd.sum()),
     )  # fmt: skip
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,9 +32,9 @@ from shelfcast.pipeline.read_panel import (
     plan_partitions,
     read_panel,
     read_sample,
-    scratch,
 )
 from shelfcast.pipeline.steps import Outcome, Parameters
+from shelfcast.ports.engine import Exchange
 from shelfcast.ports.platform import Platform
 
 TITLE = "Forecasting"
@@ -58,20 +57,18 @@ class Job:
     explain: bool
     scenario: str
     run_id: str
-    folder: Path
 
 
 @dataclass(frozen=True)
 class Made:
-    """Files of a partition's results."""
+    """What a partition left in the exchange."""
 
     number: int
-    folder: Path
     series: int
     fallbacks: Counter[str]
 
-    def file(self, table: str) -> Path:
-        return self.folder / f"{table}-{self.number:05d}.parquet"
+    def name(self, table: str) -> str:
+        return f"{table}-{self.number:05d}"
 
 
 def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
@@ -88,21 +85,21 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     platform.progress.start(TITLE, len(partitions) + 2)
     ensemble = ready(platform, record, read_sample(lake, CONTEXT_SERIES))
     explain = lake.series.height * parameters.horizon <= _explained_at_once(ensemble)
-    with scratch() as folder:
+    with platform.engine.exchange() as exchange:
         job = Job(
             lake, ensemble, record["model_id"][:8],
             protection_days(platform, parameters.cutoff, parameters.frequency, parameters.terms),
-            explain, parameters.scenario, run_id, folder,
+            explain, parameters.scenario, run_id,
         )  # fmt: skip
         platform.progress.advance(TITLE)
         made: list[Made] = []
-        for one in platform.engine.map(partial(forecast_partition, job), partitions):
+        for one in platform.engine.map(partial(forecast_partition, job, exchange), partitions):
             made.append(one)
             platform.progress.advance(TITLE)
         where = Slice.of(cutoff=parameters.cutoff, scenario=parameters.scenario)
         for table in (results.FORECASTS, results.WINDOW_DEMAND, results.EXPLANATIONS):
             frames: Iterable[pl.DataFrame] = (
-                pl.read_parquet(file) for one in made if (file := one.file(table.name)).exists()
+                exchange.read(name) for one in made if exchange.has(name := one.name(table.name))
             )
             replace(platform.tables, table, frames, where, notes={"run_id": run_id})
     fallbacks: Counter[str] = sum((one.fallbacks for one in made), Counter())
@@ -123,27 +120,25 @@ def ready(platform: Platform, record: Mapping[str, Any], sample: Panel) -> Ensem
     return Ensemble(model, model.context(lambda: (sample,)), panel_facts(sample), shares)
 
 
-def forecast_partition(job: Job, partition: Partition) -> Made:
-    """Forecast one partition; its results go to files of their own."""
+def forecast_partition(job: Job, exchange: Exchange, partition: Partition) -> Made:
+    """Forecast one partition; its results go to the exchange."""
     panel = read_panel(job.lake, partition)
     forecasts = forecast_ensemble(panel, job.ensemble)
     chosen, baseline = forecasts.forecast, rounded(forecasts.baseline.forecast)
     names = np.char.add(chosen.model.astype(str), f"-{job.model_name}")
-    made = Made(
-        partition.number, job.folder, panel.series_count, Counter(one for one in chosen.fallback.tolist() if one)
-    )
+    made = Made(partition.number, panel.series_count, Counter(one for one in chosen.fallback.tolist() if one))
     frames = [
         forecast_rows(job, panel, baseline, "baseline", baseline.model),
         forecast_rows(job, panel, chosen, "model", names),
         forecast_rows(job, panel, chosen, "final", names),
     ]
-    pl.concat(frames).write_parquet(made.file("forecasts"), compression="lz4")
+    exchange.write(made.name("forecasts"), pl.concat(frames))
     windows = window_rows(job, panel, chosen)
     if windows.height:
-        windows.write_parquet(made.file("window_demand"), compression="lz4")
+        exchange.write(made.name("window_demand"), windows)
     if job.explain:
         rows = explanation_rows(job, panel, explain_forecasts(forecasts, job.ensemble))
-        rows.write_parquet(made.file("explanations"), compression="lz4")
+        exchange.write(made.name("explanations"), rows)
     return made
 
 

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -335,7 +334,7 @@ def _keep(platform: Platform, made_with: ReadyModel, panel: Panel, forecast: For
     """The scenario's forecasts, under its id."""
     empty = pl.DataFrame(schema={"item_id": pl.String, "location_id": pl.String, "periods": pl.Int64})
     job = ForecastJob(
-        made_with.lake, made_with.ensemble, made_with.model_id[:8], empty, False, scenario_id, scenario_id, Path()
+        made_with.lake, made_with.ensemble, made_with.model_id[:8], empty, False, scenario_id, scenario_id
     )
     rows = forecast_rows(job, panel, forecast, "final", forecast.model.astype(str))
     buffer = io.BytesIO()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,9 +57,7 @@ def orders_of(
     # Both under the name of the base run, so that its own approved lines are told apart from orders in both alike.
     name = "base"
     for panel, forecast in (before, after):
-        job = ForecastJob(
-            made_with.lake, made_with.ensemble, made_with.model_id[:8], windows, False, name, scenario_id, Path()
-        )
+        job = ForecastJob(made_with.lake, made_with.ensemble, made_with.model_id[:8], windows, False, name, scenario_id)
         rows = forecast_rows(job, panel, forecast, "final", forecast.model.astype(str))
         demand = window_rows(job, panel, forecast)
         kept = inputs.window_demand.join(keys, on=["item_id", "location_id"], how="anti")

@@ -8,23 +8,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import TypeVar
 
+from shelfcast.adapters.exchanges import folder_exchange
+from shelfcast.adapters.thread_variables import THREAD_VARIABLES
 from shelfcast.domain.errors import BadParameter, ShelfcastError
+from shelfcast.ports.engine import Exchange
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-THREAD_VARIABLES = (
-    "POLARS_MAX_THREADS",
-    "RAYON_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
 _ENVIRONMENT = Lock()
 
 
@@ -76,6 +71,10 @@ class LocalEngine:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def exchange(self) -> AbstractContextManager[Exchange]:
+        """See the port: a temporary folder."""
+        return folder_exchange()
 
     def close(self) -> None:
         """End the worker processes; the next call starts new ones."""
