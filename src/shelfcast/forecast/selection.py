@@ -25,6 +25,8 @@ from shelfcast.forecast.models.training import HeldOut
 CANDIDATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the boosted model that are tried."""
 TIE = 0.003
+CAUTION = 0.5
+"""Over the number of known periods: what the boosted model must gain besides. A handful of periods is one turn of luck."""
 PRIOR_CELLS = 1000.0
 LEAST_CELLS = 20
 
@@ -107,7 +109,8 @@ def learn_shares(panel: Panel, held: HeldOut | None, horizon: int) -> Shares:
         [_loss(held.actual, share * held.quantiles + (1 - share) * base) / scale for share in CANDIDATES], axis=1
     )
     segment = demand_segments(history)[held.series]
-    everybody = _best(losses.mean(axis=0))
+    needed = TIE + CAUTION / max(int(seen.any(axis=0).sum()), 1)
+    everybody = _best(losses.mean(axis=0), needed)
     share, cells, mean = np.empty(size), np.zeros(size, dtype=np.int64), np.zeros((size, len(CANDIDATES)))
     for code in range(size):
         inside = segment == code
@@ -115,15 +118,15 @@ def learn_shares(panel: Panel, held: HeldOut | None, horizon: int) -> Shares:
         own = everybody
         if cells[code]:
             mean[code] = losses[inside].mean(axis=0)
-            own = _best(mean[code])
+            own = _best(mean[code], needed)
         trust = cells[code] / (cells[code] + PRIOR_CELLS)
         share[code] = trust * own + (1 - trust) * everybody
     return Shares(share, cells, mean)
 
 
-def _best(loss: NDArray[np.float64]) -> float:
-    """The best share; none at all where the baselines alone come within a tie of it."""
-    return 0.0 if loss[0] <= loss.min() * (1.0 + TIE) else CANDIDATES[int(loss.argmin())]
+def _best(loss: NDArray[np.float64], needed: float) -> float:
+    """The best share; none at all where it gains less on the baselines alone than is needed."""
+    return 0.0 if loss[0] <= loss.min() * (1.0 + needed) else CANDIDATES[int(loss.argmin())]
 
 
 def _loss(actual: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -44,6 +44,9 @@ BASELINES: dict[str, Baseline] = {
     "damped_trend": Baseline(kernels.DAMPED_TREND, "Holt's smoothing with a damped trend", 2),
     "seasonal_smoothing": Baseline(kernels.SEASONAL_SMOOTHING, "Level and season smoothed together", 2, seasonal=True),
     "year_ago": Baseline(kernels.YEAR_AGO, "The same weeks a year ago, at today's level", 2, seasonal=True),
+    "yearly_trend": Baseline(
+        kernels.YEARLY_TREND, "Level, damped trend and yearly season smoothed together", 2, seasonal=True
+    ),
     "croston": Baseline(kernels.CROSTON, "Size of a sale over interval between sales", 1, intermittent=True),
     "croston_sba": Baseline(kernels.CROSTON_SBA, "Croston without its bias", 1, intermittent=True),
     "tsb": Baseline(kernels.TSB, "Size of a sale times its chance, which fades", 1, intermittent=True),

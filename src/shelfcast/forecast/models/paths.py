@@ -11,11 +11,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from shelfcast.forecast.models.yearly_path import yearly_paths
+
 Floats = NDArray[np.floating]
 
 NAIVE, HISTORIC_AVERAGE, WINDOW_AVERAGE, SMOOTHING, DAMPED_TREND = 0, 1, 2, 3, 4
 SEASONAL_NAIVE, SEASONAL_WINDOW_AVERAGE, SEASONAL_SMOOTHING, YEAR_AGO = 5, 6, 7, 8
-CROSTON, CROSTON_SBA, TSB, ADIDA, IMAPA = 9, 10, 11, 12, 13
+CROSTON, CROSTON_SBA, TSB, ADIDA, IMAPA, YEARLY_TREND = 9, 10, 11, 12, 13, 14
 
 # Smoothing weights tried per series; the one with the least discounted one-step squared error so far is used.
 _ALPHAS = np.array([0.03, 0.07, 0.15, 0.3, 0.5, 0.8])
@@ -55,6 +57,8 @@ def paths(
             _average_season(y, origins, season, max(1, window // season), window, out[i])
         elif method == YEAR_AGO:
             _repeat_year(y, origins, season, window, year, out[i])
+        elif method == YEARLY_TREND:
+            yearly_paths(y, origins, season, out[i])
         else:
             for k in range(len(origins)):
                 out[i, k, :] = _aggregated_level(y, origins[k], method == IMAPA)

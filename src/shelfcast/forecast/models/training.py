@@ -36,6 +36,8 @@ __all__ = ["ROW_BUDGET", "HeldOut", "pick_series", "train", "train_and_hold"]
 ROW_BUDGET = 300_000
 PAIR_BUDGET = 400_000
 FEWEST_ROWS = 400
+ENOUGH_HELD = 5_000
+"""Held-out rows that few series get by holding out more of their past, a third of it at most."""
 SMALL = 30_000
 """Rows under which a second thread costs more than it gives."""
 ERROR_LIMIT = 1.5
@@ -85,7 +87,8 @@ def fit_model(
     """Train the model a recipe describes."""
     started = time.perf_counter()
     horizon = recipe.horizon
-    held_blocks = max(1, -(-LEAST_HELD[recipe.frequency] // horizon))
+    enough = -(-ENOUGH_HELD // (panel.series_count * horizon))
+    held_blocks = max(enough, -(-LEAST_HELD[recipe.frequency] // horizon))
     probe = prepare(pick_series(panel, 50)[0], recipe)
     cutoff_count = len(training_cutoffs(probe, horizon, held_blocks))
     panel, chosen = pick_series(panel, max(200, PAIR_BUDGET // max(cutoff_count, 1)))
