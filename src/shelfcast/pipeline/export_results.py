@@ -14,10 +14,17 @@ from shelfcast.domain.errors import BadParameter, NotReady
 from shelfcast.domain.tables import TABLES, Kind, Table, results
 from shelfcast.lake.as_of import current
 from shelfcast.pipeline import run_record
+from shelfcast.pipeline.plan_orders import read_inputs
 from shelfcast.ports.platform import Platform
+from shelfcast.replenish.order_sheets import allocations, order_headers
+from shelfcast.replenish.projection import project
 
 FORMATS = ("csv", "parquet")
 NAMES: dict[str, Table] = {"forecasts": results.FORECASTS, "orders": results.ORDER_LINES}
+
+
+SHEETS = ("order_headers", "allocations", "projection")
+"""Not stored: worked out from the order lines when they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +43,18 @@ def rows_to_export(
 ) -> tuple[pl.LazyFrame, str]:
     """The rows, sorted by key, and the name of the file without its ending.
 
-    Forecasts are stage `final` and orders the lines with something to order, of the newest cutoff unless told otherwise.
+    `order_headers`, `allocations` and `projection` are worked out from the order lines. Forecasts are stage `final` and
+    orders the lines with something to order, of the newest cutoff unless told otherwise.
 
     Raises:
         BadParameter: no such table.
         NotReady: nothing there to export.
     """
+    if what in SHEETS:
+        return _sheet(platform, what, cutoff)
     table = NAMES.get(what) or TABLES.get(what)
     if table is None:
-        raise BadParameter.unknown("export", what, sorted({*NAMES, *TABLES}))
+        raise BadParameter.unknown("export", what, sorted({*NAMES, *TABLES, *SHEETS}))
     if "cutoff" not in table.names:
         rows = current(platform.tables, table) if table.kind is not Kind.RESULT else platform.tables.scan(table)
         return rows.sort(table.key), what
@@ -75,6 +85,22 @@ def _was_run(platform: Platform, table: Table, cutoff: date) -> bool:
         for run in platform.records.query(run_record.KIND, where={"state": "done"})
         if run.body.get("cutoff") == cutoff.isoformat()
     )
+
+
+def _sheet(platform: Platform, what: str, cutoff: date | None) -> tuple[pl.LazyFrame, str]:
+    """Order headers, how short centres shared out, or the stock of the coming days, of the newest cutoff or the one named."""
+    chosen = cutoff or newest_cutoff(platform, results.ORDER_LINES)
+    if chosen is None:
+        raise NotReady("there are no orders yet. Run the cycle first: `shelfcast run`.")
+    found = platform.tables.scan(results.ORDER_LINES).filter(
+        (pl.col("cutoff") == chosen) & (pl.col("scenario") == "base")
+    )
+    lines = results.ORDER_LINES.conform(found.collect())
+    if what == "projection":
+        rows = project(read_inputs(platform, chosen), lines, chosen)
+    else:
+        rows = order_headers(lines) if what == "order_headers" else allocations(lines)
+    return rows.lazy(), f"{what}-{chosen.isoformat()}"
 
 
 def export_file(

@@ -235,7 +235,9 @@ def what_if_line(
     inputs = read_inputs(platform, line["cutoff"], line["scenario"])
     if terms := _terms_of(platform, line["run_id"]):
         inputs = with_assumed(inputs, terms, line["cutoff"])
-    changed = what_if(inputs, line, changes, line["cutoff"], EngineSettings(scenario=line["scenario"], policy_version=code_version()))
+    changed = what_if(
+        inputs, line, changes, line["cutoff"], EngineSettings(scenario=line["scenario"], policy_version=code_version())
+    )
     return line, changed, explain(line), explain(changed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace as changed
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,7 +15,7 @@ from shelfcast.domain.errors import NotFound, NotReady
 from shelfcast.domain.tables import TABLES, results
 from shelfcast.lake.as_of import end_of
 from shelfcast.lake.replace import replace
-from shelfcast.pipeline import plan_orders
+from shelfcast.pipeline import export_results, plan_orders
 from shelfcast.pipeline.steps import Parameters
 from shelfcast.ports.platform import Platform
 
@@ -170,3 +171,27 @@ def test_a_stored_line_is_explained_and_asked_what_if(platform: Platform) -> Non
 def test_an_unknown_line_is_not_found(platform: Platform) -> None:
     with pytest.raises(NotFound, match="no order line"):
         plan_orders.explain_line(platform, "nope")
+
+
+def test_headers_allocations_and_projection_are_exported_from_the_lines(platform: Platform, tmp_path: Path) -> None:
+    run(platform)
+    made = {
+        what: export_results.export_file(platform, what, format="parquet", output=tmp_path / f"{what}.parquet")
+        for what in export_results.SHEETS
+    }
+    headers = pl.read_parquet(made["order_headers"].path)
+    assert headers["source_id"].to_list() == ["SUP"] and headers["lines"].to_list() == [1]
+    assert made["allocations"].rows == 0
+    projected = pl.read_parquet(made["projection"].path)
+    assert projected.height == 2 * 28
+    ordered = platform.tables.scan(results.ORDER_LINES).select(pl.col("qty").sum()).collect().item()
+    assert projected["receipts"].sum() == ordered > 0.0
+
+
+def test_lines_name_their_forecast_and_policy_and_what_promotions_bring(platform: Platform) -> None:
+    brought = {"cutoff": CUTOFF, "scenario": "base", "item_id": "a", "location_id": "S1", "driver": "promotion"}
+    put(platform, "explanations", {**brought, "date": CUTOFF + timedelta(days=1), "micro_units": 1_500_000})
+    run(platform)
+    lines = platform.tables.scan(results.ORDER_LINES).sort("item_id").collect()
+    assert lines["promo_demand"].to_list() == [1.5, 0.0]
+    assert all("/rules-" in version for version in lines["policy_version"])

@@ -73,7 +73,12 @@ def tables(
 
 
 def export(
-    what: Annotated[str, typer.Argument(help="forecasts, orders, or the name of any table.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="forecasts, orders, order_headers, allocations, projection (stock of 28 days), or the name of any table."
+        ),
+    ],
     lake: Lake = HERE,
     format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
     output: Annotated[
