@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from shelfcast.pipeline.send_notices import NoticeRules
     from shelfcast.ports.blob_store import BlobStore
     from shelfcast.ports.clock import Clock
-    from shelfcast.ports.doors import Doors
     from shelfcast.ports.cloud_stacks import CloudStacks
     from shelfcast.ports.dead_letters import DeadLetters
+    from shelfcast.ports.doors import Doors
     from shelfcast.ports.engine import Engine
     from shelfcast.ports.file_delivery import FileDelivery
     from shelfcast.ports.http_client import HttpClient
@@ -203,7 +203,8 @@ def open_aws(environ: Mapping[str, str], progress: Progress | None = None) -> tu
         BadParameter: the environment names no whole lake, or settings that aren't allowed.
     """
     workers = int(environ.get("SHELFCAST_WORKERS", "1"))
-    platform = aws(AwsPlaces.read(environ), progress, workers=workers)
+    on_spark = environ.get("SHELFCAST_ENGINE", "") == "spark"
+    platform = aws(AwsPlaces.read(environ), progress, workers=workers, on_spark=on_spark)
     return aws_settings(environ, platform), platform
 
 

@@ -97,7 +97,7 @@ class Promotion(View):
     before: str | None = None
 
 
-class Decision(View):
+class PromotionDecision(View):
     """What was decided about a new model, on which numbers."""
 
     decision_id: str
@@ -131,7 +131,7 @@ class SideBySide(View):
     """Both were scored on the same days."""
     features_only_a: list[str]
     features_only_b: list[str]
-    decision: Decision | None = None
+    decision: PromotionDecision | None = None
     """The judgement of one against the other on days neither had seen, where there was one."""
 
 
@@ -225,9 +225,9 @@ def plot(platform: Platform, model_id: str, name: str) -> bytes:
     return platform.models.load(model_id, name)
 
 
-def decisions(platform: Platform, limit: int = 100) -> list[Decision]:
+def decisions(platform: Platform, limit: int = 100) -> list[PromotionDecision]:
     """The newest first."""
-    return [Decision(**one) for one in model_decisions.every(platform, limit)]
+    return [PromotionDecision(**one) for one in model_decisions.every(platform, limit)]
 
 
 def compare(platform: Platform, a: str, b: str) -> SideBySide:
@@ -254,7 +254,7 @@ def compare(platform: Platform, a: str, b: str) -> SideBySide:
         same_days=views[0].cutoff == views[1].cutoff,
         features_only_a=[name for name in first.features if name not in second.features],
         features_only_b=[name for name in second.features if name not in first.features],
-        decision=Decision(**judged) if judged else None,
+        decision=PromotionDecision(**judged) if judged else None,
     )  # fmt: skip
 
 

@@ -1753,6 +1753,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/views/{page}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My views of a page, and those others share */
+        get: operations["listViews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/views/{page}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Save a view, or replace mine of the same name */
+        put: operations["saveView"];
+        post?: never;
+        /** Delete a view of mine */
+        delete: operations["deleteView"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/settings": {
         parameters: {
             query?: never;
@@ -2425,7 +2460,7 @@ export interface components {
             why: string;
         };
         /** Decision */
-        "Decision-Input": {
+        Decision: {
             /**
              * Line Ids
              * @description Lines to decide on
@@ -2439,47 +2474,6 @@ export interface components {
              * @default
              */
             reason: string;
-        };
-        /**
-         * Decision
-         * @description What was decided about a new model, on which numbers.
-         */
-        "Decision-Output": {
-            /** Decision Id */
-            decision_id: string;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** Model Id */
-            model_id: string;
-            /**
-             * Champion
-             * @description The champion it was compared with.
-             */
-            champion?: string | null;
-            /**
-             * Cutoff
-             * Format: date
-             */
-            cutoff: string;
-            /** Cause */
-            cause: string;
-            /** Reason */
-            reason: string;
-            /** By */
-            by: string;
-            /** Verdict */
-            verdict: string;
-            /** Promoted */
-            promoted: boolean;
-            /** Sentence */
-            sentence: string;
-            /** Comparison */
-            comparison?: {
-                [key: string]: unknown;
-            } | null;
         };
         /** DecisionResult */
         DecisionResult: {
@@ -4957,6 +4951,47 @@ export interface components {
             /** Before */
             before?: string | null;
         };
+        /**
+         * PromotionDecision
+         * @description What was decided about a new model, on which numbers.
+         */
+        PromotionDecision: {
+            /** Decision Id */
+            decision_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Model Id */
+            model_id: string;
+            /**
+             * Champion
+             * @description The champion it was compared with.
+             */
+            champion?: string | null;
+            /**
+             * Cutoff
+             * Format: date
+             */
+            cutoff: string;
+            /** Cause */
+            cause: string;
+            /** Reason */
+            reason: string;
+            /** By */
+            by: string;
+            /** Verdict */
+            verdict: string;
+            /** Promoted */
+            promoted: boolean;
+            /** Sentence */
+            sentence: string;
+            /** Comparison */
+            comparison?: {
+                [key: string]: unknown;
+            } | null;
+        };
         /** Pull */
         Pull: {
             /** Pull Id */
@@ -5461,6 +5496,24 @@ export interface components {
             as_of: string;
             /** Rows */
             rows: components["schemas"]["DaySales"][];
+        };
+        /** SavedViewRow */
+        SavedViewRow: {
+            /**
+             * Page
+             * @enum {string}
+             */
+            page: "forecasts" | "orders";
+            /** Name */
+            name: string;
+            /** Query */
+            query: string;
+            /** Owner */
+            owner: string;
+            /** Shared */
+            shared: boolean;
+            /** Mine */
+            mine: boolean;
         };
         /**
          * ScenarioChoices
@@ -6106,7 +6159,7 @@ export interface components {
             /** Features Only B */
             features_only_b: string[];
             /** @description The judgement of one against the other on days neither had seen, where there was one. */
-            decision?: components["schemas"]["Decision-Output"] | null;
+            decision?: components["schemas"]["PromotionDecision"] | null;
         };
         /** SourceColumnView */
         SourceColumnView: {
@@ -6731,6 +6784,25 @@ export interface components {
             stages: components["schemas"]["StageValue"][];
             /** People */
             people: components["schemas"]["PersonValue"][];
+        };
+        /**
+         * ViewBody
+         * @example {
+         *       "query": "category=Dairy&sort=-change"
+         *     }
+         */
+        ViewBody: {
+            /**
+             * Query
+             * @description Query of the page's address, without the question mark
+             */
+            query: string;
+            /**
+             * Shared
+             * @description Everybody sees it; only you change it
+             * @default false
+             */
+            shared: boolean;
         };
         /**
          * WebConfig
@@ -12683,7 +12755,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Decision-Input"];
+                "application/json": components["schemas"]["Decision"];
             };
         };
         responses: {
@@ -12752,7 +12824,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Decision-Input"];
+                "application/json": components["schemas"]["Decision"];
             };
         };
         responses: {
@@ -12821,7 +12893,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Decision-Input"];
+                "application/json": components["schemas"]["Decision"];
             };
         };
         responses: {
@@ -13715,7 +13787,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Decision-Output"][];
+                    "application/json": components["schemas"]["PromotionDecision"][];
                 };
             };
             /** @description No valid token */
@@ -14854,6 +14926,211 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RunDetail"];
                 };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listViews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                page: "forecasts" | "orders";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViewRow"][];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    saveView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                page: "forecasts" | "orders";
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViewRow"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role doesn't allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not ready, or somebody wrote first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                page: "forecasts" | "orders";
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No valid token */
             401: {

@@ -22,10 +22,12 @@ from shelfcast.entrypoints.http.routes import (
     scenarios,
     schedules,
     today,
+    views,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router, auth.open_router, auth.router, today.router, alerts.router, data.router, jobs.router, schedules.router, forecasts.router,
-    scenarios.router, orders.router, rules.router, monitor.router, models.router, events.router, erp.router, catalog.router, admin.router,
+    scenarios.router, orders.router, rules.router, monitor.router, models.router, events.router, erp.router, catalog.router, views.router,
+    admin.router,
 )  # fmt: skip
 """In the order of the OpenAPI file."""

@@ -59,7 +59,7 @@ def get_config(settings: Configured, response: Response) -> WebConfig:
 async def get_metrics(request: Request, platform: Host) -> Response:
     if not _local(request):
         needs(Role.VIEWER, Role.ERP)(principal(request, await bearer(request)))
-    return Response(measures.render(platform), media_type=measures.MEDIA_TYPE)
+    return Response(measures.render(platform, request.app.state.settings.lake), media_type=measures.MEDIA_TYPE)
 
 
 def _local(request: Request) -> bool:

@@ -12,7 +12,7 @@ from shelfcast.entrypoints.http.security import Admin, Host, Viewer
 from shelfcast.pipeline import choose_model
 from shelfcast.serve import models as views
 from shelfcast.serve.forecasts import Stage
-from shelfcast.serve.models import Accuracy, Decision, ModelDetail, ModelView, Promotion, ScoreRow, SideBySide
+from shelfcast.serve.models import Accuracy, ModelDetail, ModelView, Promotion, PromotionDecision, ScoreRow, SideBySide
 
 router = APIRouter(prefix="/v1", tags=["models"], responses=RESPONSES)
 ModelId = Annotated[str, Path(min_length=4, max_length=64, pattern="^[A-Za-z0-9-]+$")]
@@ -55,7 +55,7 @@ def get_accuracy(
 @router.get("/models/decisions", summary="What was decided about each new model, why, and on which numbers")
 def list_decisions(
     _: Viewer, platform: Host, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> list[Decision]:  # fmt: skip
+) -> list[PromotionDecision]:  # fmt: skip
     return views.decisions(platform, limit)
 
 
