@@ -32,9 +32,13 @@ web: $(VENV)/.app  ## build the web app; without it the server offers the API on
 
 ##@ Develop
 .PHONY: test
-test: $(VENV)/.dev $(VENV)/.web $(VENV)/.kernels  ## run every test
+test: $(VENV)/.dev $(VENV)/.web $(VENV)/.kernels $(VENV)/.emulator  ## run every test
 	@$(NODE_PATH) npm --prefix web test --silent
 	@$(BIN)/pytest -n $(shell nproc 2>/dev/null || echo 2) --dist loadfile --no-loadscope-reorder
+
+.PHONY: aws-test
+aws-test: $(VENV)/.dev $(VENV)/.kernels $(VENV)/.emulator  ## deploy the template to an emulator of AWS and run a shop's day there
+	@SHELFCAST_AWS_TEST=full $(BIN)/pytest -n0 tests/aws
 
 .PHONY: spark-test
 spark-test: $(VENV)/.spark  ## run the tests of the Spark engine (needs Java 17; on Debian also libxerial-sqlite-jdbc-java and -jni)
@@ -56,6 +60,7 @@ format: $(VENV)/.dev  ## put code into shape
 .PHONY: docs
 docs: $(VENV)/.dev  ## write the generated reference pages anew
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/generate_aws.py
 
 .PHONY: lock
 lock: $(VENV)/bin/uv  ## resolve dependencies anew into requirements/*.txt (versions and hashes, no addresses)
@@ -100,6 +105,19 @@ $(VENV)/.kernels: $(VENV)/.app
 $(VENV)/.dev: $(VENV)/.app requirements/dev.txt
 	@echo "Installing the development packages ..."
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The emulator of AWS and the template scanner have environments of their own: their pins fight ours.
+$(VENV)/.emulator: $(VENV)/bin/uv tools/emulator/requirements.txt
+	@echo "Installing the emulator of AWS ..."
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/emulator
+	@$(BIN)/uv pip install --quiet --python $(VENV)/emulator/bin/python --require-hashes -r tools/emulator/requirements.txt
+	@touch $@
+
+$(VENV)/.checkov: $(VENV)/bin/uv tools/checkov/requirements.txt
+	@echo "Installing the scanner of templates ..."
+	@$(BIN)/uv venv --quiet --clear tools/checkov/.venv
+	@$(BIN)/uv pip install --quiet --python tools/checkov/.venv/bin/python --require-hashes -r tools/checkov/requirements.txt
 	@touch $@
 
 # Iceberg's runtime for Spark comes in a wheel made for another product: 1.0.2, and nothing it asks for.
