@@ -281,7 +281,13 @@ def _borders() -> dict[str, Callable[[], str]]:
     return {f"borders/{name}": partial(str, text) for name, text in written.items()}
 
 
-PAGES |= _borders()
+def _metrics() -> dict[str, Callable[[], str]]:
+    from shelfcast.pipeline.describe_metrics import files, page
+
+    return {"metrics.md": lambda: NOTE + "\n" + page()} | {name: partial(str, text) for name, text in files().items()}
+
+
+PAGES |= _borders() | _metrics()
 
 
 def stale_pages() -> list[str]:

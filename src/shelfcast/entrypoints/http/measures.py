@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from shelfcast import __version__
-from shelfcast.pipeline import queue_jobs
+from shelfcast.pipeline import read_metrics
+from shelfcast.pipeline.metric_list import BY_NAME
 from shelfcast.ports.platform import Platform
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 REGISTRY = CollectorRegistry()
-SECONDS = Histogram(
-    "shelfcast_request_seconds", "Seconds until an answer is complete", ["method", "route", "status"],
-    buckets=BUCKETS, registry=REGISTRY,
-)  # fmt: skip
-UNDER_WAY = Gauge("shelfcast_requests_under_way", "Requests being answered", registry=REGISTRY)
-FAULTS = Counter("shelfcast_faults_total", "Requests answered with 5xx", registry=REGISTRY)
-JOBS = Gauge("shelfcast_jobs_open", "Jobs that wait or run", ["state", "lane"], registry=REGISTRY)
-OLDEST = Gauge("shelfcast_oldest_waiting_job_seconds", "Age of the oldest waiting job", registry=REGISTRY)
-VERSION = Gauge("shelfcast_version_info", "Version of Shelfcast", ["version"], registry=REGISTRY)
+
+
+def _words(name: str) -> tuple[str, str, tuple[str, ...]]:
+    one = BY_NAME[name]
+    return one.full_name, one.help, one.labels
+
+
+SECONDS = Histogram(*_words("request_seconds"), buckets=BUCKETS, registry=REGISTRY)
+UNDER_WAY = Gauge(*_words("requests_under_way"), registry=REGISTRY)
+FAULTS = Counter(*_words("faults_total"), registry=REGISTRY)
+VERSION = Gauge(*_words("version_info"), registry=REGISTRY)
 VERSION.labels(__version__).set(1)
+OURS = ("request_seconds", "requests_under_way", "faults_total", "version_info")
+"""What the server counts itself; the others are read from the lake when asked for."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -60,13 +66,14 @@ class Measured:
                     FAULTS.inc()
 
 
-def render(platform: Platform) -> bytes:
-    """The metrics page."""
-    now = platform.clock.now()
-    jobs = queue_jobs.open_jobs(platform)
-    for state in (queue_jobs.QUEUED, queue_jobs.RUNNING):
-        for lane in queue_jobs.LANES:
-            JOBS.labels(state, lane).set(sum(one.state == state and one.lane == lane for one in jobs))
-    waiting = [one.created_at for one in jobs if one.state == queue_jobs.QUEUED]
-    OLDEST.set((now - min(waiting)).total_seconds() if waiting else 0)
-    return generate_latest(REGISTRY)
+def render(platform: Platform, folder: Path | None = None) -> bytes:
+    """The metrics page. `folder`: the lake's, on whose disk it lies."""
+    # Gauges of the lake are made anew each time: what is gone (a step, a schedule) leaves no last value behind.
+    registry = CollectorRegistry()
+    gauges: dict[str, Gauge] = {}
+    for sample in read_metrics.read(platform, folder):
+        if sample.name not in gauges:
+            gauges[sample.name] = Gauge(*_words(sample.name), registry=registry)
+        gauge = gauges[sample.name]
+        (gauge.labels(**sample.labels) if sample.labels else gauge).set(sample.value)
+    return generate_latest(REGISTRY) + generate_latest(registry)
