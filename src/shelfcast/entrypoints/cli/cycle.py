@@ -42,6 +42,8 @@ def run(
     ] = None,
 ) -> None:
     """Run the daily cycle: quality, features, models, forecasts, orders, monitoring."""
+    from dataclasses import replace
+
     from shelfcast.bootstrap import lake_settings, open_lake
     from shelfcast.domain.errors import BadParameter
     from shelfcast.entrypoints.cli import summary
@@ -49,7 +51,7 @@ def run(
     from shelfcast.pipeline.assumed_terms import read_terms
     from shelfcast.pipeline.begin_cycle import begin_cycle
     from shelfcast.pipeline.run_cycle import run_cycle
-    from shelfcast.pipeline.steps import CYCLE
+    from shelfcast.pipeline.steps import CYCLE, Asked
 
     for name in step or []:
         if name not in CYCLE:
@@ -60,5 +62,7 @@ def run(
             platform, lake_settings(settings), steps=step or (), cutoff=cutoff.date() if cutoff else None, retrain=retrain,
             terms=read_terms(terms) if terms else "",
         )  # fmt: skip
+        if retrain:
+            parameters = replace(parameters, asked=Asked("hand", "shelfcast run --retrain", "cli"))
         result = run_cycle(platform, parameters, steps=tuple(step) if step else CYCLE)
     summary.show(platform, result, currency=settings.currency)
