@@ -141,14 +141,20 @@ def notice_rules(settings: Settings) -> NoticeRules:
 
 
 def watch(platform: Platform, settings: Callable[[], Settings], folder: Path | None = None) -> Watch:
-    """What a worker does beside its jobs: schedules, alerts, notices. Settings are read anew each time."""
+    """What a worker does beside its jobs: schedules, alerts, notices. Settings are read anew each time.
+
+    Args:
+        folder: of a lake on this machine, whose disk is watched and whose settings name who is told; elsewhere the
+            platform's doors do.
+    """
     import socket
 
     from shelfcast.pipeline.keep_watch import Watch
     from shelfcast.serve import alerts
 
     return Watch(
-        platform, alerts.look, lambda: doors(settings()).notifiers(), lambda: notice_rules(settings()), folder,
+        platform, alerts.look, lambda: (doors(settings()) if folder else platform.doors).notifiers(),
+        lambda: notice_rules(settings()), folder,
         f"{socket.gethostname()}:{os.getpid()}",
     )  # fmt: skip
 

@@ -22,6 +22,8 @@ OPEN = {
 ADMIN_PATHS = re.compile(r"/v1/(users|audit|notices)|/v1/models/(roll-back|\{model_id\}/promote)")
 ADMIN_CHANGES = re.compile(r"/v1/(schedules|alerts/mutes|settings)")
 """Read by viewers, changed by admins."""
+VIEWER_CHANGES = re.compile(r"/v1/views")
+"""Everybody keeps views of one's own."""
 ANYBODY = {
     ("get", "/v1/me"), ("post", "/v1/me/password"), ("post", "/v1/auth/sign-out"), ("get", "/metrics"),
 }  # fmt: skip
@@ -67,7 +69,7 @@ def least_role(method: str, path: str) -> Role | None:
         return Role.ERP
     if ADMIN_PATHS.match(path) or (method != "get" and ADMIN_CHANGES.match(path)):
         return Role.ADMIN
-    if method != "get" or (method, path) in PLANNER_READS:
+    if (method != "get" and not VIEWER_CHANGES.match(path)) or (method, path) in PLANNER_READS:
         return Role.PLANNER
     return Role.VIEWER
 

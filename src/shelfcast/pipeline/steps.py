@@ -17,7 +17,7 @@ import polars as pl
 from shelfcast.domain.errors import BadParameter, NotFound
 from shelfcast.domain.tables import Table, curated, monitoring, results, supply
 from shelfcast.lake.fingerprint import table_fingerprint
-from shelfcast.pipeline import run_record
+from shelfcast.pipeline import log_events, run_record
 from shelfcast.ports.platform import Platform
 
 
@@ -191,7 +191,8 @@ def run_step(
     }  # fmt: skip
     platform.records.put(run_record.KIND, run_id, record)
     try:
-        with run_record.Measured() as measured:
+        with log_events.about(run_id=run_id, step=name), run_record.Measured() as measured:
+            log_events.info("step started", attempt=record["attempt"], cutoff=record["cutoff"])
             outcome = step.load()(platform, parameters, run_id)
     except BaseException as error:
         record |= {
@@ -207,6 +208,7 @@ def run_step(
         "ended_at": platform.clock.now().isoformat(),
     }  # fmt: skip
     platform.records.put(run_record.KIND, run_id, record)
+    log_events.info("step done", run_id=run_id, step=name, seconds=record["seconds"], rows=record["rows"])
     platform.progress.done(step.title, ", ".join(f"{count:,} {what}" for what, count in outcome.rows.items()))
     return StepResult(run_id, name, "done", outcome.rows, outcome.summary, measured.seconds, measured.peak_mb)
 
