@@ -23,7 +23,7 @@ from tests.emulator import needs_emulator
 from tests.functional.shops import RESULTS, result_hashes, shelfcast
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FULL, reason="takes minutes: make aws-test")]
-SHOP = ("--stores=2", "--items=12", "--days=420", "--seed=7")
+SHOP = ("--stores=2", "--items=8", "--days=400", "--seed=7")
 DELIVERY = "incoming/first/"
 
 
@@ -91,7 +91,7 @@ def test_the_arrival_of_files_runs_the_whole_cycle(day: dict[str, Any], lake: Pl
     assert json.loads(day["input"])["delivery"] == DELIVERY
     runs = {one.body["step"]: one.body["state"] for one in lake.records.query("runs")}
     assert {step: runs.get(step) for step in CYCLE} == dict.fromkeys(CYCLE, "done")
-    cutoff = str(json.loads(day["output"])["parameters"]["cutoff"])
+    cutoff = str(json.loads(day["output"])["answer"]["parameters"]["cutoff"])
     found = stack.client("s3").list_objects_v2(Bucket=stack.outputs["ExportsBucket"], Prefix=f"exports/{cutoff}/")
     assert {one["Key"].rpartition("/")[2] for one in found["Contents"]} >= {"forecasts.csv", "orders.csv"}
 

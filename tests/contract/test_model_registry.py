@@ -235,7 +235,7 @@ def test_sagemaker_is_told_of_every_version_and_approves_the_champion_alone(mode
     registry.register(candidate("a"))
     assert len(client.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]) == 2
     with tarfile.open(fileobj=io.BytesIO(blobs.get(f"models/{first.model_id}/model.tar.gz"))) as archive:
-        assert archive.getnames() == [CARD_FILE, MODEL_FILE]
+        assert archive.getnames() == [CARD_FILE, MODEL_FILE, "version.json"]
 
 
 def test_a_registry_that_does_not_answer_is_told_and_made_up_for(

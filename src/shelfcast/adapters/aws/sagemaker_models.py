@@ -18,6 +18,7 @@ from shelfcast.adapters.aws import session
 from shelfcast.adapters.record_models import RecordModels
 from shelfcast.domain.errors import Conflict, NotFound
 from shelfcast.ports.blob_store import BlobStore
+from shelfcast.ports.model_files import VERSION_FILE, version_file
 from shelfcast.ports.model_registry import (
     CARD_FILE,
     CHAMPION,
@@ -113,6 +114,7 @@ class SageMakerModels:
     def _make(self, version: ModelVersion) -> str:
         key = f"models/{version.model_id}/{ARCHIVE}"
         files = {name: self.load(version.model_id, name) for name in (MODEL_FILE, CARD_FILE)}
+        files[VERSION_FILE] = version_file(version)
         self._blobs.put(key, archive_of(files))
         asked = package_request(self._group, version, self._blobs.uri(key), self._image)
         try:

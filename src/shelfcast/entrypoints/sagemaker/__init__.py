@@ -1,0 +1,1 @@
+"""SageMaker's container contract: `train` and `serve`, and a step for processing jobs."""
