@@ -42,6 +42,7 @@ def random_shop(seed: int, items: int = 12, stores: int = 3) -> Inputs:
                     pack_size=float(draw.choice([1, 4, 6])), moq=float(draw.choice([0, 0, 10])),
                     pack_round_threshold=float(draw.choice([0, 0.4])), order_cost=float(draw.choice([0, 3])),
                     unit_cost=float(draw.uniform(1, 9)), max_order_qty=[None, 30.0][int(draw.integers(0, 2))],
+                    layer_qty=[None, 10.0][int(draw.integers(0, 2))], pallet_qty=[None, 40.0][int(draw.integers(0, 2))],
                 )
                 for number, item in enumerate(names)
             ],
@@ -52,14 +53,21 @@ def random_shop(seed: int, items: int = 12, stores: int = 3) -> Inputs:
                 "item_id": item, "location_id": place, "status": status[int(draw.integers(0, 7))],
                 "unit_price": float(draw.uniform(1, 15)), "presentation_stock": float(draw.integers(0, 5)),
                 "max_stock": [None, 25.0][int(draw.integers(0, 2))], "shelf_life_days": [None, 5.0][int(draw.integers(0, 2))],
-                "end_date": [None, day(9)][int(draw.integers(0, 2))],
+                "end_date": [None, day(9)][int(draw.integers(0, 2))], "fifo_share": float(draw.choice([0.0, 0.6, 1.0])),
+                "margin": [None, 2.0][int(draw.integers(0, 2))], "shelf_capacity": [None, 9.0][int(draw.integers(0, 2))],
             }
             for item, place in pairs
         ],
         items=[{"item_id": item, "category": f"c{n % 3}", "volume": 0.1, "unit_step": 1.0} for n, item in enumerate(names)],
         open_orders=[open_order(float(draw.integers(1, 9)), int(draw.integers(-30, 12)), item, place, line_id=f"{item}{place}") for item, place in pairs[:10]],
         stock_lots=[{"item_id": item, "location_id": "S0", "date": CUTOFF, "expiry_date": day(int(draw.integers(-1, 6))), "units": 4.0} for item in names],
-        promotions=[{"promotion_id": "p", "item_id": names[0], "location_id": "*", "first_date": day(3), "last_date": day(20), "display_qty": 7.0}],
+        promotions=[
+            {"promotion_id": "p", "item_id": names[0], "location_id": "*", "first_date": day(3), "last_date": day(20), "display_qty": 7.0},
+            {
+                "promotion_id": "q", "item_id": "*", "location_id": "S2", "first_date": day(2), "last_date": day(4),
+                "pre_allocation_qty": 9.0, "sell_down_to": 1.0,
+            },
+        ],
         limits=[
             {"limit_type": "supplier_min_value", "scope_value": "SUP", "destination_id": "*", "value": float(draw.uniform(20, 400))},
             {"limit_type": "truck_volume", "scope_value": "DC", "destination_id": "*", "value": float(draw.uniform(2, 20))},
@@ -70,6 +78,7 @@ def random_shop(seed: int, items: int = 12, stores: int = 3) -> Inputs:
             rule("policy", POLICIES[int(draw.integers(0, len(POLICIES)))], "category", scope_value="c2"),
             rule("target_fill_rate", 0.96, "location", scope_value="S1"),
             rule("keep_one_pack", ["true", "false"][int(draw.integers(0, 2))]),
+            rule("layer_round_share", 0.5), rule("pallet_round_share", 0.8),
         ],
     )  # fmt: skip
 
@@ -161,6 +170,49 @@ def test_a_higher_target_never_means_less_to_order(mean: float, target: float, m
     high = one_line(forecasts=forecast(mean), rules=[rule(name, target + more)])
     assert high["order_up_to"] >= low["order_up_to"]
     assert high["qty"] >= low["qty"]
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    st.floats(0.5, 30.0), st.floats(1.1, 6.0), st.floats(0.1, 4.0), st.integers(2, 9), st.sampled_from([0.0, 0.5, 1.0])
+)
+def test_a_dearer_lost_sale_never_means_less_of_goods_that_expire(
+    mean: float, price: float, more: float, life: int, share: float
+) -> None:
+    listing = {"item_id": "a", "location_id": "S1", "shelf_life_days": float(life), "fifo_share": share}
+    low, high, kept = (
+        one_line(forecasts=forecast(mean, spread=0.7), item_locations=[{**listing, **one}])
+        for one in ({"unit_price": price}, {"unit_price": price + more}, {"unit_price": price, "shelf_life_days": None})
+    )
+    assert low["order_up_to"] <= high["order_up_to"] + 1e-6
+    assert low["order_up_to"] <= kept["order_up_to"] + 1e-6  # life can only make it less
+    assert 0.0 < low["critical_ratio"] <= kept["critical_ratio"]
+
+
+@FEW
+@given(st.integers(0, 10_000), st.integers(0, 60))
+def test_in_a_shortage_nobody_gets_more_than_it_asked_for_and_the_centre_no_more_than_it_has(
+    seed: int, there: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    places = ["S0", "S1", "S2", "S3"]
+    method = ["equal_cover", "proportional", "economic"][seed % 3]
+    pack = float(draw.choice([1, 4, 6]))
+    given_shop = {
+        "stock": [*[stock(float(draw.integers(0, 9)), location=place) for place in places], stock(float(there), location="DC")],
+        "forecasts": [forecast(float(draw.gamma(2.0, 3.0)), location=place) for place in places],
+        "sourcing": [
+            source("*", "*", "DC", source_type="dc", pack_size=pack, unit_cost=2.0),
+            source("*", "DC", "SUP", lead_time_days=5.0),
+        ],
+        "rules": [rule("fair_share_method", method)],
+    }  # fmt: skip
+    lines = propose(**given_shop).order_lines.filter(pl.col("source_id") == "DC")
+    assert (lines["step_fair_share"] <= 0.0).all()
+    assert (lines["qty"] >= 0.0).all()
+    assert lines["qty"].sum() <= there
+    asked = (lines["qty"] - lines["step_fair_share"]).sum()
+    assert lines["qty"].sum() > min(there, asked) - pack  # whole packs only
 
 
 def test_two_nights_without_acknowledgement_order_once() -> None:
