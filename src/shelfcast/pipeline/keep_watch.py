@@ -24,6 +24,8 @@ KIND = "watch"
 TICK_SECONDS = 5.0
 LOOK_EVERY = timedelta(minutes=5)
 PRUNE_EVERY = timedelta(days=1)
+KEEP_RESOLVED = timedelta(days=400)
+"""A year and a bit: what happened last season can be looked up."""
 NEARLY_FULL, FULL = 0.10, 0.03
 """Share of the disk that is free."""
 LEAST_BYTES = 2 * 2**30
@@ -90,6 +92,7 @@ class Watch:
         send_notices.deliver(platform, notifiers)
         if _my_turn(platform, "prune", PRUNE_EVERY):
             send_notices.prune(platform)
+            raise_alerts.prune(platform, KEEP_RESOLVED)
 
     def _part(self, name: str, work: Callable[[], object]) -> None:
         try:

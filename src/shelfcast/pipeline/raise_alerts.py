@@ -230,12 +230,24 @@ def _again(platform: Platform, before: Alert, finding: Finding, now: datetime) -
 def _gone(alert: Alert, now: datetime) -> Alert | None:
     if not alert.standing:
         return None
-    # Nobody was told that it came: nobody needs to hear that it went.
-    tell = "resolved" if alert.told_at is not None else ""
+    # Nobody was told that it came: nobody needs to hear that it went; small matters just leave the list.
+    grave = alert.finding.severity == "critical" or alert.escalated_at is not None
+    tell = "resolved" if alert.told_at is not None and grave else ""
     return noted(
         alert, now, SYSTEM, "not found any more", state=RESOLVED, resolved_at=now, resolved_by=SYSTEM, tell=tell,
         tell_since=now if tell else None,
     )  # fmt: skip
+
+
+def prune(platform: Platform, older_than: timedelta) -> int:
+    """Forget alerts that were resolved long ago, and episodes that ended then."""
+    limit, count = (platform.clock.now() - older_than).isoformat(), 0
+    for kind in (KIND, PAST):
+        for record in platform.records.query(kind, where={"state": RESOLVED}):
+            if str(record.body["seen_at"]) < limit and str(record.body["resolved_at"]) < limit:
+                platform.records.delete(kind, record.record_id)
+                count += 1
+    return count
 
 
 def body_of(alert: Alert) -> dict[str, Any]:

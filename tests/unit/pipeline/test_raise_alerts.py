@@ -56,10 +56,12 @@ def test_what_was_looked_for_and_not_found_is_resolved_and_nothing_else(platform
 
 
 def test_nobody_hears_that_something_went_of_which_nobody_was_told(platform):
-    opened = report(platform, [BIAS, STALE], causes=[]).opened
-    told(platform, opened[0].alert_id)
+    later = replace(STALE, subject="stock")
+    opened = report(platform, [BIAS, STALE, later], causes=[]).opened
+    for alert in opened[:2]:
+        told(platform, alert.alert_id)
     resolved = {one.finding: one.tell for one in report(platform, [], causes=["forecast", "data"]).resolved}
-    assert resolved == {BIAS: "resolved", STALE: ""}
+    assert resolved == {BIAS: "", STALE: "resolved", later: ""}, "small matters just leave the list"
 
 
 def test_a_measure_that_wavers_is_the_same_episode_and_told_once(platform):
@@ -104,3 +106,11 @@ def test_an_acknowledgement_until_a_day_runs_out(platform):
 def test_the_gravest_stand_first(platform):
     report(platform, [BIAS, STALE], causes=[])
     assert [one.finding for one in raise_alerts.standing(platform)] == [STALE, BIAS]
+
+
+def test_what_was_resolved_long_ago_is_forgotten_and_what_stands_is_not(platform):
+    report(platform, [BIAS, STALE], causes=["forecast", "data"])
+    report(platform, [STALE], causes=["forecast", "data"])
+    platform.clock.advance(timedelta(days=500))
+    assert raise_alerts.prune(platform, timedelta(days=400)) == 1
+    assert [one.finding for one in raise_alerts.standing(platform)] == [STALE]

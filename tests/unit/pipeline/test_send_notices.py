@@ -90,7 +90,7 @@ def test_notes_are_not_told_and_what_went_before_anybody_was_told_neither(platfo
 
 
 def test_people_hear_that_something_they_were_told_of_is_gone(platform, inbox):
-    report(platform, [finding(1)], causes=["forecast"])
+    report(platform, [finding(1, "critical")], causes=["forecast"])
     at(platform, "05T06:30")
     look(platform, inbox)
     report(platform, [], causes=["forecast"])
