@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import date, datetime
 from typing import Any
 
 import polars as pl
-from pydantic import Field
 
 from shelfcast.domain.errors import BadParameter, NotFound
 from shelfcast.domain.quantiles import COLUMNS, level
@@ -16,157 +14,21 @@ from shelfcast.pipeline import choose_model, model_decisions, model_records
 from shelfcast.pipeline.newest import cutoffs
 from shelfcast.ports.model_registry import ALIASES, CHALLENGER, CHAMPION, MODEL_FILE, ModelVersion
 from shelfcast.ports.platform import Platform
-from shelfcast.serve.view import View
+from shelfcast.serve.model_views import (
+    Accuracy,
+    AccuracyPoint,
+    CalibrationPoint,
+    ModelDetail,
+    ModelView,
+    Promotion,
+    PromotionDecision,
+    ScorePair,
+    ScoreRow,
+    SegmentScore,
+    SideBySide,
+)
 
 MOST_CUTOFFS = 60
-
-
-class SegmentScore(View):
-    """Scores of held-out forecasts of one segment."""
-
-    segment: str = Field(examples=["all", "segment=smooth", "third of the horizon=1"])
-    cells: int
-    """Series x periods scored."""
-    wape: float | None = None
-    bias: float | None = None
-    coverage_80: float | None = None
-    """Share of actuals inside the 80 % interval: should be 0.8."""
-    coverage_95: float | None = None
-
-
-class ModelView(View):
-    """One version of the model."""
-
-    model_id: str
-    number: int = 0
-    """Versions count from 1; those from before there was a registry have 0 and less."""
-    model: str
-    champion: bool
-    challenger: bool = False
-    """The newest version tried against the champion, and not the champion itself."""
-    cutoff: date
-    """Last day it learnt from."""
-    frequency: str
-    horizon: int
-    trained_at: datetime | None = None
-    run_id: str = ""
-    series: int | None = None
-    rows: int | None = None
-    trees: int | None = None
-    first_period: str | None = None
-    last_period: str | None = None
-    bytes: int = 0
-    cause: str = ""
-    """What asked for it: schedule, drift, accuracy, hand."""
-    reason: str = ""
-    decision: str = ""
-    """first, promoted, replaced, kept, not_judged, same; empty where nothing was decided."""
-    sentence: str = ""
-    """Why it was promoted, or why not."""
-    metrics: dict[str, float] = Field(default={})
-    held_out: list[SegmentScore]
-
-
-class CalibrationPoint(View):
-    """Of actuals, the share at or below a quantile: should be its level."""
-
-    level: float
-    share: float
-
-
-class ModelDetail(ModelView):
-    features: list[str]
-    snapshots: dict[str, str] = Field(default={})
-    """Snapshot of each table it learnt from."""
-    files: dict[str, int] = Field(default={})
-    """Size in bytes of each file kept with it."""
-    calibration: list[CalibrationPoint] = Field(default=[])
-    """On held-out periods."""
-    comparison: dict[str, Any] = Field(default={})
-    """Against the champion of its day; empty where there was none, or nothing to judge on."""
-    card: dict[str, Any] = Field(default={})
-    """The whole model card."""
-    record: dict[str, Any] = Field(default={})
-
-
-class Promotion(View):
-    model_id: str
-    at: datetime
-    who: str
-    reason: str
-    before: str | None = None
-
-
-class PromotionDecision(View):
-    """What was decided about a new model, on which numbers."""
-
-    decision_id: str
-    at: datetime
-    model_id: str
-    champion: str | None = None
-    """The champion it was compared with."""
-    cutoff: date
-    cause: str
-    reason: str
-    by: str
-    verdict: str
-    promoted: bool
-    sentence: str
-    comparison: dict[str, Any] | None = None
-
-
-class Score(View):
-    name: str
-    a: float | None = None
-    b: float | None = None
-
-
-class SideBySide(View):
-    """Two versions and their scores. Scores of different cutoffs were measured on different days."""
-
-    a: ModelView
-    b: ModelView
-    scores: list[Score]
-    same_days: bool
-    """Both were scored on the same days."""
-    features_only_a: list[str]
-    features_only_b: list[str]
-    decision: PromotionDecision | None = None
-    """The judgement of one against the other on days neither had seen, where there was one."""
-
-
-class ScoreRow(View):
-    """A score of a model in a backtest: fold 0 is the mean of all folds."""
-
-    run_id: str
-    model: str
-    segment: str
-    fold: int
-    cutoff: date | None = None
-    metric: str
-    value: float | None = None
-    series: int | None = None
-    cells: int | None = None
-    horizon: int | None = None
-
-
-class AccuracyPoint(View):
-    """How the forecasts made at one cutoff did, on the days that have come since."""
-
-    cutoff: date
-    cells: int
-    wape: float | None = None
-    bias: float | None = None
-    coverage_80: float | None = None
-    baseline_wape: float | None = None
-
-
-class Accuracy(View):
-    """Forecasts in production against what came."""
-
-    over_time: list[AccuracyPoint]
-    calibration: list[CalibrationPoint]
-    by_category: list[SegmentScore]
 
 
 def every(platform: Platform) -> list[ModelView]:
@@ -190,7 +52,7 @@ def one(platform: Platform, model_id: str) -> ModelDetail:
     return ModelDetail(
         **shown.model_dump(), features=list(version.features), card=card, record=model_records.record_of(version),
         snapshots={name: str(value) for name, value in version.snapshots.items()}, files=dict(version.files),
-        calibration=[CalibrationPoint(**point) for point in points], comparison=card.get("comparison") or {},
+        calibration=[CalibrationPoint(**point) for point in points], comparison=card.get("comparison") or None,
     )  # fmt: skip
 
 
@@ -250,7 +112,7 @@ def compare(platform: Platform, a: str, b: str) -> SideBySide:
     first, second = versions
     return SideBySide(
         a=views[0], b=views[1],
-        scores=[Score(name=name, a=first.metrics.get(name), b=second.metrics.get(name)) for name in names],
+        scores=[ScorePair(name=name, a=first.metrics.get(name), b=second.metrics.get(name)) for name in names],
         same_days=views[0].cutoff == views[1].cutoff,
         features_only_a=[name for name in first.features if name not in second.features],
         features_only_b=[name for name in second.features if name not in first.features],

@@ -2318,6 +2318,44 @@ export interface components {
             scenarios: components["schemas"]["ScenarioDetail"][];
         };
         /**
+         * ComparisonView
+         * @description A challenger's twin against the champion, on days neither had seen.
+         */
+        ComparisonView: {
+            /** Against */
+            against: string;
+            /**
+             * Champion Learnt Until
+             * Format: date
+             */
+            champion_learnt_until: string;
+            /**
+             * Twin Learnt Until
+             * Format: date
+             */
+            twin_learnt_until: string;
+            /**
+             * Judged Until
+             * Format: date
+             */
+            judged_until: string;
+            /** Cutoffs */
+            cutoffs: string[];
+            /** Series */
+            series: number;
+            /** Weeks */
+            weeks: number;
+            /** Cells */
+            cells: number;
+            champion: components["schemas"]["SideScores"];
+            challenger: components["schemas"]["SideScores"];
+            gain?: components["schemas"]["GainView"] | null;
+            /** Rails */
+            rails: components["schemas"]["RailView"][];
+            /** Note */
+            note: string;
+        };
+        /**
          * ConnectParameters
          * @description Fetch what is new from an outside source.
          */
@@ -2772,6 +2810,23 @@ export interface components {
              * @description Why the main model could not be used; empty otherwise
              */
             fallback?: string | null;
+        };
+        /**
+         * GainView
+         * @description How much less the challenger lost; 90 % of the draws lie between low and high.
+         */
+        GainView: {
+            /** Gain */
+            gain: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /**
+             * Sure
+             * @description Share of the draws in which it lost less.
+             */
+            sure: number;
         };
         /** Health */
         Health: {
@@ -3402,14 +3457,8 @@ export interface components {
              * @default []
              */
             calibration: components["schemas"]["CalibrationPoint"][];
-            /**
-             * Comparison
-             * @description Against the champion of its day; empty where there was none, or nothing to judge on.
-             * @default {}
-             */
-            comparison: {
-                [key: string]: unknown;
-            };
+            /** @description Against the champion of its day; null where there was none, or nothing to judge on. */
+            comparison?: components["schemas"]["ComparisonView"] | null;
             /**
              * Card
              * @description The whole model card.
@@ -4987,10 +5036,7 @@ export interface components {
             promoted: boolean;
             /** Sentence */
             sentence: string;
-            /** Comparison */
-            comparison?: {
-                [key: string]: unknown;
-            } | null;
+            comparison?: components["schemas"]["ComparisonView"] | null;
         };
         /** Pull */
         Pull: {
@@ -5198,6 +5244,19 @@ export interface components {
              * @description The row as it came, as JSON.
              */
             row?: string | null;
+        };
+        /** RailView */
+        RailView: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: number;
+            /** Limit */
+            limit: number;
+            /** Holds */
+            holds: boolean;
+            /** Says */
+            says: string;
         };
         /** ReasonView */
         ReasonView: {
@@ -5819,8 +5878,8 @@ export interface components {
              */
             missed: number;
         };
-        /** Score */
-        Score: {
+        /** ScorePair */
+        ScorePair: {
             /** Name */
             name: string;
             /** A */
@@ -6148,7 +6207,7 @@ export interface components {
             a: components["schemas"]["ModelView"];
             b: components["schemas"]["ModelView"];
             /** Scores */
-            scores: components["schemas"]["Score"][];
+            scores: components["schemas"]["ScorePair"][];
             /**
              * Same Days
              * @description Both were scored on the same days.
@@ -6160,6 +6219,21 @@ export interface components {
             features_only_b: string[];
             /** @description The judgement of one against the other on days neither had seen, where there was one. */
             decision?: components["schemas"]["PromotionDecision"] | null;
+        };
+        /**
+         * SideScores
+         * @description Of one side, on the days both were judged on.
+         */
+        SideScores: {
+            /**
+             * Wql
+             * @description Quantile loss over sales.
+             */
+            wql: number;
+            /** Bias */
+            bias: number;
+            /** Coverage 80 */
+            coverage_80: number;
         };
         /** SourceColumnView */
         SourceColumnView: {

@@ -10,7 +10,7 @@ import typer
 from shelfcast.entrypoints.cli.options import HERE, Lake
 
 if TYPE_CHECKING:
-    from shelfcast.serve.models import ModelView
+    from shelfcast.serve.model_views import ModelView
 
 Model = Annotated[str, typer.Argument(help="A version's id, or its first letters; or champion, challenger.")]
 Reason = Annotated[str, typer.Option(help="Why; kept with the change.")]
@@ -66,8 +66,8 @@ def show(model: Model, lake: Lake = HERE) -> None:
         typer.echo(
             f"  {score.segment:<28} WAPE {_percent(score.wape)}  bias {_percent(score.bias)}  80 % band {_percent(score.coverage_80)}"
         )
-    for rail in one.comparison.get("rails", []):
-        typer.echo(f"  {'holds ' if rail['holds'] else 'BROKEN'} {rail['name']}: {rail['says']}")
+    for rail in one.comparison.rails if one.comparison else []:
+        typer.echo(f"  {'holds ' if rail.holds else 'BROKEN'} {rail.name}: {rail.says}")
     typer.echo(
         f"Features      {len(one.features)}: {', '.join(one.features[:8])}{'...' if len(one.features) > 8 else ''}"
     )

@@ -26,7 +26,7 @@ export function AccuracySection() {
           <SpaceBetween size="l">
             <Grid gridDefinition={[{ colspan: { default: 12, m: 7 } }, { colspan: { default: 12, m: 5 } }]}>
               <OverTime accuracy={found} />
-              <Calibration accuracy={found} />
+              <Calibration points={found.calibration} />
             </Grid>
             <DataTable
               title="By category"
@@ -85,9 +85,8 @@ function OverTime({ accuracy }: { accuracy: Accuracy }) {
   );
 }
 
-function Calibration({ accuracy }: { accuracy: Accuracy }) {
+export function Calibration({ points }: { points: Accuracy["calibration"] }) {
   const { dark } = useAppearance();
-  const points = accuracy.calibration;
   const option = useMemo(() => calibrationOption(points, paletteOf(dark)), [points, dark]);
   const worst = points.reduce((most, one) => Math.max(most, Math.abs(one.share - one.level)), 0);
   return (

@@ -11,6 +11,8 @@ import { DataTable } from "../../components/DataTable";
 import { Empty, Loaded } from "../../components/Loaded";
 import { Page } from "../../components/Page";
 import { bytes, count, day, moment, words } from "../../lib/format";
+import { Calibration } from "./AccuracySection";
+import { Rails } from "./DecisionsSection";
 import { scoreColumns } from "./ModelsPage";
 
 /** The card of one model: what it learnt from, how it did on days it had not seen, what it looks at. */
@@ -40,7 +42,8 @@ export default function ModelPage() {
                   { label: "Trained", value: moment(detail.trained_at) },
                   { label: "Trees", value: count(detail.trees) },
                   { label: "Size", value: bytes(detail.bytes) },
-                  { label: "Version", value: detail.model_id },
+                  { label: "Version", value: `${detail.number} (${detail.model_id})` },
+                  { label: "Decision", value: detail.sentence || "Not recorded" },
                 ]}
               />
             </Container>
@@ -53,6 +56,8 @@ export default function ModelPage() {
               loading={false}
               empty={<Empty title="It was not scored" />}
             />
+            {detail.comparison && <Rails comparison={detail.comparison} />}
+            {detail.calibration.length > 0 && <Calibration points={detail.calibration} />}
             <Container
               header={
                 <Header variant="h2" counter={`(${detail.features.length})`}>
@@ -61,6 +66,19 @@ export default function ModelPage() {
               }
             >
               <Box>{detail.features.map(words).join(", ") || "Not recorded"}</Box>
+            </Container>
+            <Container
+              header={
+                <Header variant="h2" description="With them the data it learnt from can be read again.">
+                  Snapshots of its data
+                </Header>
+              }
+            >
+              <Box>
+                {Object.entries(detail.snapshots)
+                  .map(([name, snapshot]) => `${words(name)} ${snapshot}`)
+                  .join(", ") || "Not recorded"}
+              </Box>
             </Container>
             <ExpandableSection variant="container" headerText="The whole card">
               <pre className="log">{JSON.stringify(detail.card, null, 2)}</pre>

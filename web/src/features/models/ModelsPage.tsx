@@ -19,6 +19,7 @@ import { To } from "../../components/To";
 import { bytes, count, day, moment, percent, units } from "../../lib/format";
 import { ReasonDialog } from "../orders/ReasonDialog";
 import { AccuracySection } from "./AccuracySection";
+import { DecisionsSection } from "./DecisionsSection";
 import { ValueAddedSection } from "./ValueAddedSection";
 
 export type Model = Schemas["ModelView"];
@@ -55,6 +56,7 @@ export default function ModelsPage() {
       cell: (one) => (
         <>
           <To href={`/models/${one.model_id}`}>{one.model}</To> {one.champion && <Badge color="green">Champion</Badge>}
+          {one.challenger && <Badge color="blue">Challenger</Badge>}
         </>
       ),
     },
@@ -136,6 +138,7 @@ export default function ModelsPage() {
         preferences="models"
         empty={<Empty title="No model yet" text="The first one is trained with the first cycle." />}
       />
+      <DecisionsSection />
       <AccuracySection />
       <ValueAddedSection />
       <Container header={<Header variant="h2">Who took over when</Header>}>
@@ -206,7 +209,7 @@ function Retrain() {
   const { say, sayProblem } = useNotices();
   const [asking, ask] = useState(false);
   const start = useChange(
-    () => answer(api.POST("/v1/jobs", { body: { kind: "retrain", parameters: { promote: false } } })),
+    () => answer(api.POST("/v1/jobs", { body: { kind: "retrain", parameters: { promote: true, reason: "" } } })),
     ["/v1/jobs"],
   );
   return (
@@ -228,8 +231,8 @@ function Retrain() {
             })
           }
         >
-          It learns from all data there is and is scored on days held out. The champion stays until you promote the
-          challenger.
+          It learns from all data there is. It takes over only if it surely loses less than the champion on days neither
+          had seen and no guard rail speaks against it; else it stays a challenger that you can promote.
         </Confirm>
       )}
     </>

@@ -12,7 +12,15 @@ from shelfcast.entrypoints.http.security import Admin, Host, Viewer
 from shelfcast.pipeline import choose_model
 from shelfcast.serve import models as views
 from shelfcast.serve.forecasts import Stage
-from shelfcast.serve.models import Accuracy, ModelDetail, ModelView, Promotion, PromotionDecision, ScoreRow, SideBySide
+from shelfcast.serve.model_views import (
+    Accuracy,
+    ModelDetail,
+    ModelView,
+    Promotion,
+    PromotionDecision,
+    ScoreRow,
+    SideBySide,
+)
 
 router = APIRouter(prefix="/v1", tags=["models"], responses=RESPONSES)
 ModelId = Annotated[str, Path(min_length=4, max_length=64, pattern="^[A-Za-z0-9-]+$")]
