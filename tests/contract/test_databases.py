@@ -188,6 +188,16 @@ def test_only_rows_past_the_watermark_come_in_its_order(server, column):
     assert frame[column].is_sorted()
 
 
+def test_rows_without_a_watermark_come_every_time_since_they_have_no_place_in_the_order(server):
+    server.execute("INSERT INTO sales VALUES ('NEW', 'S1', '2025-03-03', 4, '2025-06-02 10:00:00', NULL)")
+    try:
+        query = Query(table="sales", watermark_column="line", watermark=ROWS, inclusive=True)
+        frame = pl.concat(read(server, query))
+        assert sorted(frame["item"].to_list()) == [f"I{ROWS % 7}", "NEW"]
+    finally:
+        server.execute("DELETE FROM sales WHERE line IS NULL")
+
+
 def test_a_refused_query_tells_the_databases_own_words(server):
     with pytest.raises(BadParameter, match=r"refused the query: .*nowhere"):
         read(server, Query(table="nowhere"))
@@ -241,7 +251,10 @@ def test_passwords_are_never_shown():
 
 def test_names_and_values_are_quoted():
     asked = statement(Query(table='public.my"table', watermark_column="at", watermark="2025'; DROP TABLE x"), '"')
-    assert asked == 'SELECT * FROM "public"."my""table" AS q WHERE "at" > \'2025\'\'; DROP TABLE x\' ORDER BY "at"'
+    assert (
+        asked
+        == 'SELECT * FROM "public"."my""table" AS q WHERE ("at" > \'2025\'\'; DROP TABLE x\' OR "at" IS NULL) ORDER BY "at"'
+    )
 
 
 def test_a_sqlite_column_that_mixes_types_loses_nothing():

@@ -18,6 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from shelfcast.domain.errors import BadFile, BadInput, BadParameter, NotFound, NotReady, ShelfcastError, SourceDown
 from shelfcast.domain.tables import TABLES
@@ -27,7 +28,7 @@ from shelfcast.pipeline.load_batches import Incoming, load_together
 from shelfcast.ports.http_client import Answer, HttpClient
 from shelfcast.ports.platform import Platform
 from shelfcast.sources.batches import SOURCE_LINE, CanonicalBatch
-from shelfcast.sources.connectors import Ask, Connector, Page, Place, Wanted
+from shelfcast.sources.connectors import Ask, Connector, Page, Place, Wanted, changed
 
 STATE = "connectors"
 CACHE = "connector_cache"
@@ -189,7 +190,19 @@ def fetch(
 
 def _read(platform: Platform, connector: Connector, ask: Ask, body: bytes, now: datetime) -> Page:
     try:
-        return connector.read(ask, body, now)
+        try:
+            return connector.read(ask, body, now)
+        except (
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,
+            PolarsError,
+        ) as error:
+            # A form no reader foresaw is a changed form, not a crash.
+            raise changed(connector.name, f"{type(error).__name__} {str(error)[:120]}") from error
     except BadFile:
         with suppress(ShelfcastError):
             platform.blobs.put(f"{LETTERS}{connector.name}/{hashlib.sha256(body).hexdigest()[:16]}", body, create=True)
@@ -212,10 +225,12 @@ def _load(
         mapping_hash=connector.name + _context(ask),
     )  # fmt: skip
     outside.keep(ask, manifest.key)
-    if page.rows.is_empty():
+    if page.rows.is_empty() and page.faults.is_empty():
         return {"rows_in": 0, "kept": 0, "quarantined": 0, "inserted": 0}
     rows = page.rows.with_columns(pl.int_range(1, page.rows.height + 1, dtype=pl.Int64).alias(SOURCE_LINE))
-    batch = CanonicalBatch(TABLES[connector.table], rows)
+    # What couldn't be read is numbered after what could.
+    broken = page.faults.with_columns(pl.col(SOURCE_LINE) + page.rows.height)
+    batch = CanonicalBatch(TABLES[connector.table], rows, broken, page.faults.height)
     # What is wrong in one row costs that row: a source can't be asked to mend its answer.
     (report,) = load_together(platform, [Incoming(manifest, [batch])], max_bad_share=1.0, frequency=frequency)
     if report.error:
@@ -334,14 +349,14 @@ def _whole(found: Answer) -> bool:
         return bool(text)
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text[-1:] in (b"}", b"]")
     return True
 
 
 def _first_words(body: bytes) -> str:
     text = body[:300].decode("utf-8", "replace")
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         found = json.loads(body)
         if isinstance(found, dict):
             text = str(found.get("reason") or found.get("error_message") or found.get("message") or text)

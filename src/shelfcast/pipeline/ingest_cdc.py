@@ -24,6 +24,7 @@ from shelfcast.domain.tables.curated import QUARANTINE
 from shelfcast.lake.merge import retract
 from shelfcast.lake.raw import LoadState, Manifest, receive, settle
 from shelfcast.pipeline.ingest_files import canonical_batches, plan_file
+from shelfcast.pipeline.lease import Busy, lease
 from shelfcast.pipeline.load_batches import MAX_BAD_SHARE, Incoming, load_together
 from shelfcast.ports.platform import Platform
 from shelfcast.sources.batches import SOURCE_LINE, CanonicalBatch
@@ -42,7 +43,7 @@ class ChangeReport:
     source: str
     table: str
     state: str
-    """done, unchanged (nothing new), stopped (its columns changed) or failed."""
+    """done, unchanged (nothing new), stopped (its columns changed), busy (another run takes it in) or failed."""
     files: int = 0
     rows_in: int = 0
     upserted: int = 0
@@ -81,7 +82,11 @@ def ingest_cdc(
         wanted = (tables or {}).get(source.name) or (tables or {}).get(source.short_name) or ""
         platform.progress.start(source.name)
         try:
-            report = _take(platform, source, wanted, currency, frequency, max_bad_share)
+            # Two at once would each apply what the other hasn't seen, and the older change could be the last one written.
+            with lease(platform, f"cdc {source.name}"):
+                report = _take(platform, source, wanted, currency, frequency, max_bad_share)
+        except Busy as error:
+            report = ChangeReport(source.name, wanted, "busy", error=str(error))
         except BadInput as error:
             report = ChangeReport(source.name, wanted, "failed", error=str(error))
         platform.progress.done(source.name, report.error or f"{report.rows_in:,} changes")

@@ -17,7 +17,8 @@ from typing import Any
 
 import polars as pl
 
-from shelfcast.domain.errors import BadInput, NotFound
+from shelfcast.domain.errors import BadInput, BadMapping, NotFound
+from shelfcast.domain.tables import TABLES, Type
 from shelfcast.pipeline.ingest_files import FilePlan, load_files, plan_file, raise_failures
 from shelfcast.pipeline.load_batches import MAX_BAD_SHARE
 from shelfcast.pipeline.load_report import LoadReport
@@ -92,7 +93,11 @@ def ingest_database(
             if not extract.rows:
                 continue
             note = _compare_columns(platform, source, record_id, path, accept=mapping_file is not None)
+            if extract.without_watermark:
+                note += f" {extract.without_watermark:,} rows have no {query.watermark_column}; they are read again at every load."
             plan = plan_file(platform, path, table=table, mapping_file=mapping_file, separator=separator)
+            if mapping_file is None:
+                _check_guesses(plan, source, query.watermark_column)
             (report,) = load_files(
                 platform,
                 [replace(plan, source=source)],
@@ -108,7 +113,7 @@ def ingest_database(
             # Rows may still come that have the same watermark as the last ones here.
             at = marks if watermark == query.watermark else []
             platform.records.put(KIND, record_id, body | {"marks": [*at, *last_marks]})
-        report = replace(report, notes=(*report.notes, note)) if note else report
+        report = replace(report, notes=(*report.notes, note.strip())) if note else report
         load = DatabaseLoad(source, load.rows + extract.rows, report, watermark, load.parts + 1)
     platform.progress.done(f"reading {source}", f"{load.rows:,} rows")
     return load
@@ -153,6 +158,21 @@ def _compare_columns(platform: Platform, source: str, record_id: str, path: Path
         )
     platform.records.put(COLUMNS, record_id, {"source": source, "columns": remembered({} if accept else before, now)})
     return f"{found.said().capitalize()} (kept in the raw file; map it to use it)." if found.new else ""
+
+
+def _check_guesses(plan: FilePlan, source: str, watermark_column: str) -> None:
+    """What orders the rows is no amount of anything, though it may be the only number there is.
+
+    Raises:
+        BadMapping: the watermark was taken for one.
+    """
+    for target in plan.mapping.targets:
+        for name, column in target.columns.items():
+            if column == watermark_column and TABLES[target.table].column(name).type in (Type.REAL, Type.INTEGER):
+                raise BadMapping(
+                    f"{source}: table {target.table} needs {name}, and no column but the watermark {column} could be that. "
+                    "Say which column it is in a mapping file (--mapping); see what was found with --show-mapping."
+                )
 
 
 def _kept(platform: Platform, record_id: str) -> Mapping[str, Any]:

@@ -12,7 +12,8 @@ import polars as pl
 @dataclass(frozen=True)
 class Query:
     """A table or a SELECT. With `watermark_column`, only rows past `watermark` come, in its order; `inclusive`: those at
-    it as well, since a column such as a time may have had more rows to come."""
+    it as well, since a column such as a time may have had more rows to come. Rows without a watermark always come: they have no
+    place in the order."""
 
     table: str = ""
     sql: str = ""

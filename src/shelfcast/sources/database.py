@@ -24,10 +24,11 @@ Watermark = str | int | float
 
 @dataclass(frozen=True)
 class Extract:
-    """What was read: how many rows, and the highest watermark among them (None where there were no rows)."""
+    """What was read: how many rows, the highest watermark among them (None where there were no rows), and how many had none."""
 
     rows: int
     watermark: Watermark | None
+    without_watermark: int = 0
 
 
 def source_name(url: str, query: Query) -> str:
@@ -46,7 +47,7 @@ def write_extract(batches: Iterable[pl.DataFrame], path: Path, watermark_column:
     from pyarrow import parquet
 
     writer: parquet.ParquetWriter | None = None
-    rows, highest = 0, None
+    rows, highest, without = 0, None, 0
     try:
         for batch in batches:
             frame = plain(batch)
@@ -61,12 +62,13 @@ def write_extract(batches: Iterable[pl.DataFrame], path: Path, watermark_column:
                 writer.write_table(arrow)
                 rows += frame.height
                 if watermark_column:
+                    without += frame[watermark_column].null_count()
                     top = frame[watermark_column].max()
                     highest = top if highest is None or (top is not None and top > highest) else highest  # type: ignore[operator]
     finally:
         if writer is not None:
             writer.close()
-    return Extract(rows, as_watermark(highest))
+    return Extract(rows, as_watermark(highest), without)
 
 
 def in_parts(batches: Iterable[pl.DataFrame], watermark_column: str, part_rows: int) -> Iterator[list[pl.DataFrame]]:

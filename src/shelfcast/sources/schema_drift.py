@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-NUMBER, FLAG, TIME, TEXT, UNKNOWN = "number", "flag", "time", "text", "unknown"
+NUMBER, FLAG, TIME, TEXT, NESTED, UNKNOWN = "number", "flag", "time", "text", "lists or objects", "unknown"
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,20 @@ def _kind(values: pl.Series) -> str:
         return FLAG
     if values.dtype.is_temporal():
         return TIME
+    if values.dtype.is_nested():
+        return NESTED
     text = values.cast(pl.String).str.strip_chars()
     given = text.filter((text != "").fill_null(False)).head(10_000)
     if given.is_empty():
         return UNKNOWN
-    if given.cast(pl.Float64, strict=False).null_count() == 0:
-        return NUMBER
     looks = given.str.contains(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)")
-    return TIME if looks.all() else TEXT
+    for kind, fits in ((NUMBER, given.cast(pl.Float64, strict=False).is_not_null()), (TIME, looks)):
+        if fits.all():
+            return kind
+        # Some broken cells don't change what a column is (they go to the quarantine), nor do they say what it is.
+        if fits.sum() * 2 > fits.len():
+            return UNKNOWN
+    return TEXT
 
 
 def drift(before: Mapping[str, str], now: Mapping[str, str]) -> Drift:

@@ -52,7 +52,9 @@ def statement(query: Query, quote: str, columns: Sequence[str] = ("*",)) -> str:
     if query.watermark_column:
         column = _quoted(query.watermark_column, quote)
         if query.watermark is not None:
-            text += f" WHERE {column} {'>=' if query.inclusive else '>'} {_literal(query.watermark)}"
+            # A row without a watermark (a column set at the first change only) has no place in the order: it always comes.
+            past = f"{column} {'>=' if query.inclusive else '>'} {_literal(query.watermark)}"
+            text += f" WHERE ({past} OR {column} IS NULL)"
         text += f" ORDER BY {column}"
     return text
 

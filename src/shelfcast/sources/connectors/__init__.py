@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from shelfcast.domain.errors import BadFile
+from shelfcast.sources.batches import no_faults
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Page:
     rows: pl.DataFrame
     more: Sequence[Ask] = ()
     through: date | None = None
+    faults: pl.DataFrame = field(default_factory=no_faults)
+    """Rows of the answer that can't be read, a fault each (`batches.FAULT_SCHEMA`), beside those in `rows`."""
 
 
 @dataclass(frozen=True)

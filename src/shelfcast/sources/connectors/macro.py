@@ -21,6 +21,7 @@ MONTHS = {"M": 1, "Q": 3, "A": 12}
 """Months a value holds; quarters and years become a row a month, since the table knows D, W, M."""
 EARLIEST, LATEST = "1776-07-04", "9999-12-31"
 """FRED's words for all vintages."""
+MOST_PAGES = 1000
 FIRST = date(2000, 1, 1)
 """How far back the first fetch goes."""
 
@@ -147,6 +148,8 @@ class WorldBank:
             rows += _rows(f"{ask.context['indicator']}:{country}", year, value, "A", known_at)
             newest = max(newest, year) if newest else year
         page = ask.context["page"]
+        if pages > MOST_PAGES:
+            raise changed(self.name, f"it speaks of {pages:,} pages")
         more = (
             [self._ask(ask.context["indicator"], ask.context["first"], ask.context["last"], page + 1)]
             if page < pages

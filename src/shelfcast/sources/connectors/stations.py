@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from shelfcast.domain.errors import BadFile
+from shelfcast.sources.batches import SOURCE_LINE, faults
 from shelfcast.sources.connectors import Ask, Page, Place, Wanted, changed
 
 COLUMNS = ("date", "tavg", "tmin", "tmax", "prcp", "snow", "wdir", "wspd", "wpgt", "pres", "tsun")
@@ -56,7 +57,9 @@ class StationFiles:
             raw = raw.rename(dict(zip(raw.columns, COLUMNS)))
         if missing := {"date", *OURS} - set(raw.columns):
             raise changed(self.name, f"column {', '.join(sorted(missing))} is missing")
+        raw = raw.with_row_index(SOURCE_LINE, offset=2 if header else 1)
         rows = raw.select(
+            pl.col(SOURCE_LINE).cast(pl.Int64),
             pl.col("date").str.to_date("%Y-%m-%d", strict=False),
             *(
                 pl.col(theirs).str.strip_chars().replace("", None).cast(pl.Float64, strict=False).alias(ours)
@@ -66,15 +69,17 @@ class StationFiles:
         )
         if rows.height and rows["date"].null_count() == rows.height:
             raise changed(self.name, f"the first column is no date ({raw['date'][0]!r})")
+        broken = _unreadable(raw, rows)
+        rows = rows.join(broken, on=SOURCE_LINE, how="anti", maintain_order="left").drop(SOURCE_LINE)
         measured = pl.any_horizontal(pl.col(*OURS.values()).is_not_null())
-        rows = rows.filter(pl.col("date").is_not_null(), measured)
+        rows = rows.filter(measured)
         if ask.context.get("first"):
             rows = rows.filter(pl.col("date") >= ask.context["first"])
         if ask.context.get("until"):
             rows = rows.filter(pl.col("date") <= ask.context["until"])
         newest = rows["date"].max()
         each = [rows.with_columns(pl.lit(place.location_id).alias("location_id")) for place in ask.context["places"]]
-        return Page(pl.concat(each), through=newest if isinstance(newest, date) else None)
+        return Page(pl.concat(each), through=newest if isinstance(newest, date) else None, faults=broken)
 
     def _unpacked(self, body: bytes) -> bytes:
         if body[:2] != b"\x1f\x8b":
@@ -87,3 +92,19 @@ class StationFiles:
         if len(text) > MAX_BYTES:
             raise changed(self.name, f"a file of more than {MAX_BYTES:,} bytes")
         return text
+
+
+def _unreadable(raw: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Lines whose date is none, or that hold something else than a number, as faults; a line is one fault."""
+    lost = {"date": rows["date"].is_null()}
+    for theirs, ours in OURS.items():
+        given = raw[theirs].str.strip_chars().fill_null("") != ""
+        lost[theirs] = given & rows[ours].is_null()
+    bad = pl.DataFrame(lost)
+    lines = raw.with_columns(
+        pl.Series("bad", [", ".join(name for name, wrong in zip(bad.columns, row) if wrong) for row in bad.iter_rows()])
+    ).filter(pl.col("bad") != "")
+    why = pl.format("{} can't be read. The line as it came is kept here.", pl.col("bad"))
+    return faults(lines.drop("bad"), column="", rule="unreadable", reason="").with_columns(
+        lines.select(why.alias("reason"))["reason"]
+    )
