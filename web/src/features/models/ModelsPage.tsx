@@ -20,6 +20,7 @@ import { bytes, count, day, moment, percent, units } from "../../lib/format";
 import { ReasonDialog } from "../orders/ReasonDialog";
 import { AccuracySection } from "./AccuracySection";
 import { DecisionsSection } from "./DecisionsSection";
+import { DriftSection } from "./DriftSection";
 import { ValueAddedSection } from "./ValueAddedSection";
 
 export type Model = Schemas["ModelView"];
@@ -139,6 +140,7 @@ export default function ModelsPage() {
         empty={<Empty title="No model yet" text="The first one is trained with the first cycle." />}
       />
       <DecisionsSection />
+      <DriftSection />
       <AccuracySection />
       <ValueAddedSection />
       <Container header={<Header variant="h2">Who took over when</Header>}>
