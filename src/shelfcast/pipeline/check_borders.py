@@ -13,13 +13,14 @@ import polars as pl
 
 from shelfcast.domain.errors import ShelfcastError
 from shelfcast.domain.tables.curated import LOCATIONS, QUARANTINE, SALES
+from shelfcast.pipeline.border_troubles import troubles
 from shelfcast.pipeline.decide_orders import APPROVED, SENT
 from shelfcast.pipeline.fetch_outside import states
 from shelfcast.pipeline.ingest_cdc import STREAMS
 from shelfcast.pipeline.ingest_database import KIND as WATERMARKS
 from shelfcast.pipeline.ingest_events import KIND as EVENT_RUNS
 from shelfcast.pipeline.plan_orders import ORDER_STATE_KIND
-from shelfcast.pipeline.push_orders import OPEN, deliveries
+from shelfcast.pipeline.push_orders import LETTERS, OPEN, deliveries
 from shelfcast.pipeline.receive_events import event_log, list_dead_letters
 from shelfcast.ports.platform import Platform
 
@@ -185,15 +186,27 @@ def _sources(platform: Platform) -> Iterator[Finding]:
 
 
 def _databases(platform: Platform) -> Iterator[Finding]:
-    marks, streams = platform.records.query(WATERMARKS), platform.records.query(STREAMS)
+    marks, streams, stopped = platform.records.query(WATERMARKS), platform.records.query(STREAMS), troubles(platform)
+    for trouble in stopped:
+        yield Finding(
+            trouble.border,
+            Health.FAILED,
+            f"{trouble.source} does not come in since {trouble.since[:16].replace('T', ' ')} UTC: {trouble.error[:300]}",
+            "Mend what the message names, then load it again; what came before stays.",
+        )
+    broken = {one.source for one in stopped}
     for one in marks:
+        if one.body["source"] in broken:
+            continue
         yield _ok("database", f"{one.body['source']}: loaded through {one.body['column']} = {one.body['watermark']}")
     for one in streams:
+        if one.record_id in broken:
+            continue
         yield _ok(
             "change files",
             f"{one.record_id} -> {one.body.get('table') or 'its table'}, taken in {str(one.body.get('at', ''))[:16]}",
         )
-    if not marks and not streams:
+    if not marks and not streams and not stopped:
         yield _ok("databases", "none is read yet")
 
 
@@ -231,6 +244,14 @@ def _erp(platform: Platform) -> Iterator[Finding]:
             f"delivery {one['delivery']} does not go out: {one['error'][:200]}",
             "Mend it, then: shelfcast erp push",
         )
+    letters = platform.blobs.list(LETTERS)
+    if letters:
+        yield Finding(
+            "ERP",
+            Health.WARNING,
+            f"{len(letters):,} answers of the ERP could not be read; they lie in {LETTERS}",
+            "Have the ERP send them again in the form of the contract page, then delete them there.",
+        )
     sent = platform.records.query(ORDER_STATE_KIND, where={"state": SENT})
     silent = [
         one for one in sent if one.body.get("sent_at") and now - datetime.fromisoformat(one.body["sent_at"]) > SILENT
@@ -240,7 +261,7 @@ def _erp(platform: Platform) -> Iterator[Finding]:
             "ERP", Health.WARNING, f"{len(silent):,} order lines were sent over {SILENT.days} days ago and never acknowledged",
             "Ask the ERP's operator; they count as on order until it says otherwise.",
         )  # fmt: skip
-    if not stuck and not silent:
+    if not stuck and not silent and not letters:
         waiting = len(platform.records.query(ORDER_STATE_KIND, where={"state": APPROVED}))
         yield _ok("ERP", f"{waiting:,} approved lines wait to be sent, {len(sent):,} wait for an answer")
 

@@ -140,7 +140,7 @@ def _events() -> str:
         + "\nFields it doesn't know are kept in the raw zone and not used.\n\n"
         "## What is promised\n\n"
         "- **202** means the events are in the raw zone (create-only "
-        "objects). What was not answered may be sent again.\n"
+        "objects, written through to the disk). What was not answered may be sent again.\n"
         "- An event counts **once** by its `event_id`, however often and "
         "in whatever order it comes; sent again with other values "
         "it is a correction, known from then on.\n"
@@ -197,7 +197,8 @@ def _files() -> str:
         "is refused whole.\n"
         "- With `--watermark COLUMN` only rows past the last load come, and those "
         "that share the last one's value and came since. Loads go in parts; one "
-        "that was killed goes on after its last part.\n"
+        "that was killed goes on after its last part. Rows without a value in that column have no place in the order: they come "
+        "at every load, which is told.\n"
         "- **Changed columns:** a new one is told and kept in the raw file. "
         "One that is gone, or holds something else, stops the load of that "
         "table; nothing of it is loaded, other tables go on.\n"
@@ -220,7 +221,8 @@ def _changes() -> str:
         "that comes again replaces what the stream brought.\n\n"
         "rows in = upserted + deleted + overtaken + repeated + quarantined. A "
         "table whose column is gone or holds something else stops by itself; "
-        "`--accept-columns TABLE` takes the new form.\n"
+        "`--accept-columns TABLE` takes the new form. Two runs at once take a table in one after the other: the second is told "
+        "that it is `busy`; a run that was killed holds nobody up.\n"
     )
 
 
@@ -265,7 +267,7 @@ def _erp() -> str:
     return (
         "# Orders and acknowledgements\n\nApproved lines go out once, by whichever "
         "door comes first: the ERP pulls them (`POST /v1/erp/pulls`), or "
-        "`shelfcast erp push` takes them to an SFTP folder or a webhook. From `approved` "
+        "`shelfcast erp push` takes them to an SFTP folder, a webhook or a folder of this machine. From `approved` "
         "on a line counts as on order, until the ERP's own row with the same "
         "`order_ref` in `open_orders` takes its place.\n\n    proposed -> approved -> sent "
         "-> acknowledged -> in_transit -> received   (or rejected, cancelled)\n\n"
@@ -281,6 +283,8 @@ def _erp() -> str:
         "with other content it is an error. The ERP puts acknowledgements into "
         "`acks/` under the folder (written under another name and renamed); "
         "`shelfcast erp collect` reads them and moves them to `acks/done/`.\n\n"
+        "## Folder\n\n`--folder PATH`, such as a mounted share: the same names, checksums and `acks/` as over SFTP. The demo's "
+        "made-up ERP reads one.\n\n"
         "## Webhook\n\n`POST` with `Shelfcast-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 "
         'of "t.body">` and `Idempotency-Key`. Verify both the signature and '
         "that `t` is no older than five minutes. 2xx takes the delivery (and may answer "
@@ -290,7 +294,8 @@ def _erp() -> str:
         "CSV with a header, or JSON ([schema](schemas/acknowledgements.schema.json)): `order_ref`, "
         f"`state` ({', '.join(ACK_STATES)}); `qty` and `delivery_date` where they "
         "differ; `erp_order_id`, `message`. A file that can't be read changes nothing and "
-        "lies in the dead letters; a line that says what can't be is told by itself. "
+        "lies in the dead letters (`dead_letters/erp/`), and so does a webhook's answer that means to hold lines and can't be read; a "
+        "line that says what can't be is told by itself. Lines in = noted + refused + broken. "
         "The same file twice changes nothing.\n"
     )
 

@@ -23,6 +23,7 @@ from shelfcast.domain.tables import TABLES, Kind, Table, Type
 from shelfcast.domain.tables.curated import QUARANTINE
 from shelfcast.lake.merge import retract
 from shelfcast.lake.raw import LoadState, Manifest, receive, settle
+from shelfcast.pipeline import border_troubles
 from shelfcast.pipeline.ingest_files import canonical_batches, plan_file
 from shelfcast.pipeline.lease import Busy, lease
 from shelfcast.pipeline.load_batches import MAX_BAD_SHARE, Incoming, load_together
@@ -32,6 +33,7 @@ from shelfcast.sources.batches import faults as faults_of
 from shelfcast.sources.cdc import FILE, OP, SEQ, SEQ_WIDTH, ChangeRows, SourceTable, read_changes, tables_in
 from shelfcast.sources.schema_drift import drift, kinds_of, remembered
 
+BORDER = "change files"
 STREAMS = "cdc_streams"
 STATE = "cdc/state/"
 
@@ -89,6 +91,10 @@ def ingest_cdc(
             report = ChangeReport(source.name, wanted, "busy", error=str(error))
         except BadInput as error:
             report = ChangeReport(source.name, wanted, "failed", error=str(error))
+        if report.error and report.state != "busy":
+            border_troubles.note(platform, BORDER, source.name, report.error)
+        elif not report.error:
+            border_troubles.forget(platform, BORDER, source.name)
         platform.progress.done(source.name, report.error or f"{report.rows_in:,} changes")
         reports.append(report)
     return reports

@@ -19,6 +19,7 @@ import polars as pl
 
 from shelfcast.domain.errors import BadInput, BadMapping, NotFound
 from shelfcast.domain.tables import TABLES, Type
+from shelfcast.pipeline import border_troubles
 from shelfcast.pipeline.ingest_files import FilePlan, load_files, plan_file, raise_failures
 from shelfcast.pipeline.load_batches import MAX_BAD_SHARE
 from shelfcast.pipeline.load_report import LoadReport
@@ -27,6 +28,7 @@ from shelfcast.ports.source_reader import Query
 from shelfcast.sources.database import Watermark, in_parts, marks_at, source_name, without_known, write_extract
 from shelfcast.sources.schema_drift import drift, kinds_of, remembered
 
+BORDER = "database"
 KIND = "watermarks"
 SAMPLE_ROWS = 10_000
 
@@ -71,6 +73,16 @@ def ingest_database(
         BadInput: a column is gone or holds something else than before; nothing was loaded. A mapping file accepts it.
     """
     source = source_name(url, query)
+    with border_troubles.watched(platform, BORDER, source):
+        return _load(
+            platform, url, query, source, table, mapping_file, separator, max_bad_share, currency, frequency, part_rows
+        )  # fmt: skip
+
+
+def _load(
+    platform: Platform, url: str, query: Query, source: str, table: str, mapping_file: Path | None, separator: str,
+    max_bad_share: float, currency: str, frequency: str, part_rows: int,
+) -> DatabaseLoad:  # fmt: skip
     record_id = hashlib.sha256(f"{source}|{query.watermark_column}".encode()).hexdigest()[:16]
     marks: list[str] = []
     if query.watermark_column and query.watermark is None:

@@ -10,14 +10,22 @@ import polars as pl
 from shelfcast.domain.errors import NotFound
 from shelfcast.domain.findings import Finding, Severity
 from shelfcast.domain.tables import results
-from shelfcast.pipeline import fetch_outside, model_records, queue_jobs, schedule_jobs, send_notices
+from shelfcast.pipeline import (
+    border_troubles,
+    fetch_outside,
+    model_records,
+    push_orders,
+    queue_jobs,
+    schedule_jobs,
+    send_notices,
+)
 from shelfcast.pipeline.newest import cutoffs
 from shelfcast.ports.platform import Platform
 from shelfcast.serve import orders, quality
 
 CAUSES = (
     "orders.waiting", "orders.stockout_risk", "orders.overstock", "orders.exception", "quality.check", "quality.freshness",
-    "load.refused", "job.failed", "model.age", "source.down", "schedule.missed", "notice.failed",
+    "load.refused", "job.failed", "model.age", "source.down", "erp.delivery", "schedule.missed", "notice.failed",
 )  # fmt: skip
 """Every cause `find` looks at."""
 JOB_DAYS = 3
@@ -32,7 +40,7 @@ SOURCE_HOURS = 72
 def find(platform: Platform) -> list[Finding]:
     """Everything that needs attention now."""
     found: list[Finding] = []
-    for part in (_orders, _exceptions, _data, _jobs, _loads, _model, _sources, _schedules):
+    for part in (_orders, _exceptions, _data, _jobs, _loads, _model, _sources, _erp, _schedules):
         found += part(platform)
     return found + send_notices.stuck(platform)
 
@@ -185,6 +193,23 @@ def _sources(platform: Platform) -> Iterator[Finding]:
             "What it said last is used meanwhile. Look at the error; then `shelfcast connect status`.", "/admin/schedules",
             round(hours, 1), SOURCE_HOURS, detail=f"For {hours:,.1f} hours. {one.error}",
         )  # fmt: skip
+    for trouble in border_troubles.troubles(platform):
+        hours = (platform.clock.now() - datetime.fromisoformat(trouble.since)).total_seconds() / 3600
+        yield Finding(
+            "source.down", trouble.source, "critical" if hours >= SOURCE_HOURS else "warning",
+            f"{trouble.source} ({trouble.border}) does not come in", "What came before stays. Mend what the error names, then load it again.",
+            "/data", round(hours, 1), SOURCE_HOURS, detail=f"For {hours:,.1f} hours. {trouble.error}",
+        )  # fmt: skip
+
+
+def _erp(platform: Platform) -> Iterator[Finding]:
+    for one in push_orders.deliveries(platform):
+        if one["state"] == push_orders.OPEN and one.get("error"):
+            yield Finding(
+                "erp.delivery", str(one["delivery"]), "critical", f"{one.get('lines', 0):,} approved order lines do not reach the ERP",
+                "They wait in their delivery and nothing overtakes it. Mend what the error names; the next push finishes it.",
+                "/orders", detail=str(one["error"]),
+            )  # fmt: skip
 
 
 def _schedules(platform: Platform) -> Iterator[Finding]:

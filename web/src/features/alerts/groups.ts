@@ -35,6 +35,7 @@ const CAUSES: Record<string, string> = {
   "job.failed": "Failed jobs",
   "model.age": "Age of the model",
   "source.down": "Outside sources",
+  "erp.delivery": "Orders that don't reach the ERP",
   "schedule.missed": "Missed schedules",
   "notice.failed": "Notices that can't be sent",
   "system.disk": "Disk",
