@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from shelfcast.domain.errors import BadParameter, NotReady
-from shelfcast.domain.tables import TABLES, Kind, Table, results
+from shelfcast.domain.tables import TABLES, Kind, Table, results, supply
 from shelfcast.lake.as_of import current
 from shelfcast.pipeline import run_record
 from shelfcast.pipeline.plan_orders import read_inputs
@@ -98,8 +98,10 @@ def _sheet(platform: Platform, what: str, cutoff: date | None) -> tuple[pl.LazyF
     lines = results.ORDER_LINES.conform(found.collect())
     if what == "projection":
         rows = project(read_inputs(platform, chosen), lines, chosen)
+    elif what == "order_headers":
+        rows = order_headers(lines, current(platform.tables, supply.ORDER_CALENDAR).collect())
     else:
-        rows = order_headers(lines) if what == "order_headers" else allocations(lines)
+        rows = allocations(lines)
     return rows.lazy(), f"{what}-{chosen.isoformat()}"
 
 

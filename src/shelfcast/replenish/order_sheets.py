@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import polars as pl
 
+from shelfcast.replenish.keys import ALL
+
 HEADERS = (
     "order_id", "order_type", "source_id", "location_id", "order_date", "first_delivery_date", "last_delivery_date",
     "lines", "units", "packs", "value", "held", "to_review",
 )  # fmt: skip
 
 
-def order_headers(lines: pl.DataFrame) -> pl.DataFrame:
+def order_headers(lines: pl.DataFrame, calendar: pl.DataFrame | None = None) -> pl.DataFrame:
     """One row per order: the lines of a night with one source and destination. `held` and `to_review` count lines.
+
+    With the order calendar `cut_off` says until when, local time, the source takes the order; null where it doesn't say.
 
     >>> row = {"order_id": "o1", "order_type": "purchase", "source_id": "SUP", "location_id": "S1", "item_id": "a", "qty": 6.0}
     >>> row |= {"order_date": None, "delivery_date": None, "packs": 1.0, "value": 12.0, "status": "auto"}
     >>> order_headers(pl.DataFrame([row]))["value"].to_list()
     [12.0]
     """
-    return (
+    found = (
         lines.filter(pl.col("qty") > 0.0)
         .sort("order_id", "item_id")
         .group_by("order_id", "order_type", "source_id", "location_id", maintain_order=True)
@@ -36,6 +40,15 @@ def order_headers(lines: pl.DataFrame) -> pl.DataFrame:
         .select(HEADERS)
         .sort("order_id")
     )
+    if calendar is None:
+        return found
+    times = calendar.select("source_id", "destination_id", "cut_off").unique(
+        ["source_id", "destination_id"], keep="last", maintain_order=True
+    )
+    own = times.filter(pl.col("destination_id") != ALL).rename({"destination_id": "location_id"})
+    wide = times.filter(pl.col("destination_id") == ALL).select("source_id", pl.col("cut_off").alias("wide"))
+    joined = found.join(own, on=["source_id", "location_id"], how="left").join(wide, on="source_id", how="left")
+    return joined.with_columns(pl.coalesce("cut_off", "wide").alias("cut_off")).drop("wide").sort("order_id")
 
 
 def allocations(lines: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from replenish_shop import CUTOFF, forecast, propose, source, stock
+from replenish_shop import CUTOFF, forecast, propose, source, stock, table
 from test_engine_properties import random_shop
 
 from shelfcast.replenish.order_lines import propose_orders
@@ -40,3 +40,16 @@ def test_what_a_short_centre_gives_is_what_it_has() -> None:
 def test_nothing_short_nothing_shared() -> None:
     assert allocations(propose().order_lines).height == 0
     assert order_headers(propose(stock=[stock(500.0)]).order_lines).height == 0
+
+
+def test_headers_say_until_when_the_source_takes_the_order() -> None:
+    lines = propose(stock=[stock(), stock(location="S2")], forecasts=[forecast(), forecast(location="S2")]).order_lines
+    days = {"source_id": "SUP", "order_weekdays": ""}
+    calendar = table(
+        "order_calendar",
+        {**days, "destination_id": "*", "cut_off": "18:00"},
+        {**days, "destination_id": "S2", "cut_off": "12:30"},
+    )
+    found = order_headers(lines, calendar).sort("location_id")
+    assert found["cut_off"].to_list() == ["18:00", "12:30"]
+    assert order_headers(lines, calendar.clear())["cut_off"].to_list() == [None, None]
