@@ -195,12 +195,13 @@ def run_cycle(
     chosen = begin_cycle(
         platform, settings, steps=parameters.steps, cutoff=parameters.cutoff, horizon=parameters.horizon, retrain=parameters.retrain
     )  # fmt: skip
-    done = list(run_cycle(platform, chosen, steps=tuple(one for one in steps if one != "replenish")).steps)
+    # Overrides come between forecast and orders; the monitor looks back on both.
+    last = tuple(one for one in steps if one in ("replenish", "monitor"))
+    done = list(run_cycle(platform, chosen, steps=tuple(one for one in steps if one not in last)).steps)
     overridden = 0
     if "forecast" in steps:
         overridden = override_forecasts.apply(platform, chosen.cutoff).series
-    if "replenish" in steps:
-        done += run_cycle(platform, chosen, steps=("replenish",)).steps
+    done += run_cycle(platform, chosen, steps=last).steps
     approved = decide_orders.approve_auto(platform, job.created_by) if parameters.approve_auto else 0
     return {
         "cutoff": chosen.cutoff.isoformat(),
