@@ -97,26 +97,43 @@ def pipeline() -> dict[str, Any]:
     return dict(json.loads(resource.properties["PipelineDefinition"]["PipelineDefinitionBody"]["Fn::Sub"]))
 
 
-@pytest.mark.parametrize("step", pipeline()["Steps"], ids=lambda one: one["Name"])
+def jobs(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every step that is a job, those under a condition included."""
+    found: list[dict[str, Any]] = []
+    for step in steps:
+        if step["Type"] == "Condition":
+            found += jobs(step["Arguments"]["IfSteps"] + step["Arguments"]["ElseSteps"])
+        else:
+            found.append(step)
+    return found
+
+
+@pytest.mark.parametrize("step", jobs(pipeline()["Steps"]), ids=lambda one: one["Name"])
 def test_a_step_of_the_sagemaker_pipeline_is_a_job_sagemaker_takes(step: dict[str, Any]) -> None:
     operation = {"Processing": "createProcessingJob", "Training": "createTrainingJob"}[step["Type"]]
     name = {"createProcessingJob": "ProcessingJobName", "createTrainingJob": "TrainingJobName"}[operation]
-    assert (
-        problems(
-            {name: "given-by-the-pipeline", **step["Arguments"]},
-            shape_of("sagemaker", operation),
-            step["Name"],
-            "sagemaker",
-        )
-        == []
-    )
-    assert set(step["DependsOn"]) <= {one["Name"] for one in pipeline()["Steps"]}
+    given = {name: "given-by-the-pipeline", **step["Arguments"]}
+    assert problems(given, shape_of("sagemaker", operation), step["Name"], "sagemaker") == []
+    assert set(step.get("DependsOn", [])) <= {one["Name"] for one in pipeline()["Steps"]}
 
 
 def test_the_sagemaker_pipeline_runs_steps_that_exist() -> None:
     from shelfcast.pipeline.run_named_step import NAMES
 
-    for step in pipeline()["Steps"]:
-        if step["Type"] == "Processing":
-            (argument,) = step["Arguments"]["AppSpecification"]["ContainerArguments"]
-            assert json.loads(argument)["step"] in NAMES
+    calls = [
+        json.loads(argument)
+        for step in jobs(pipeline()["Steps"])
+        if step["Type"] == "Processing"
+        for argument in step["Arguments"]["AppSpecification"]["ContainerArguments"]
+    ]
+    assert [one["step"] for one in calls] == ["quality", "features", "train", "forecast"]
+    assert {one["step"] for one in calls} <= set(NAMES)
+
+
+def test_the_training_container_takes_what_the_pipeline_gives() -> None:
+    from shelfcast.entrypoints.sagemaker.train import CHANNEL
+    from shelfcast.pipeline.model_container import Hyperparameters
+
+    (training,) = [one["Arguments"] for one in jobs(pipeline()["Steps"]) if one["Type"] == "Training"]
+    assert set(training["HyperParameters"]) <= set(Hyperparameters.model_fields)
+    assert [one["ChannelName"] for one in training["InputDataConfig"]] == [CHANNEL]

@@ -49,6 +49,8 @@ class Wanted:
         image_uri: an image that exists; empty = build one where none stands, or where `build` says so.
         source: root of the repository, from which an image is built.
         web: folder of the built web app; None = leave what is there.
+        glue_script: what a Glue job starts.
+        wheel: Shelfcast as a wheel, for the Glue job; None = as before.
     """
 
     stage: str
@@ -59,6 +61,8 @@ class Wanted:
     build: bool = False
     source: Path | None = None
     web: Path | None = None
+    glue_script: Path | None = None
+    wheel: Path | None = None
 
 
 def stack_name(stage: str) -> str:
@@ -88,6 +92,8 @@ def deploy(stacks: CloudStacks, wanted: Wanted, *, listen: Listener, say: Say) -
     """
     name = stack_name(wanted.stage)
     files = _published(wanted.templates)
+    if wanted.glue_script is not None:
+        files["glue/step.py"] = wanted.glue_script.read_bytes()
     _check_names(files[TEMPLATE], wanted.parameters)
     account, region = stacks.place()
     bucket = code_bucket(account, region)
@@ -237,7 +243,13 @@ def _upload(stacks: CloudStacks, bucket: str, files: Mapping[str, bytes], wanted
     prefix = f"{wanted.stage}/{digest.hexdigest()[:12]}"
     for key, data in files.items():
         stacks.put(bucket, f"{prefix}/{key}", data)
-    parameters = {**wanted.parameters, "Stage": wanted.stage, "CodeBucket": bucket, "CodePrefix": prefix}
+    given = dict(wanted.parameters)
+    if wanted.wheel is not None:
+        if not wanted.wheel.is_file() or wanted.wheel.suffix != ".whl":
+            raise NotFound(f"{wanted.wheel} is no wheel. Make one: `uv build --wheel`, and name the file in dist/.")
+        given["GlueWheel"] = f"wheels/{wanted.wheel.name}"
+        stacks.put(bucket, given["GlueWheel"], wanted.wheel.read_bytes())
+    parameters = {**given, "Stage": wanted.stage, "CodeBucket": bucket, "CodePrefix": prefix}
     if code:
         stacks.put(bucket, f"{prefix}/code.zip", code)
         return prefix, parameters | {"PackageType": "Zip", "CodeKey": f"{prefix}/code.zip"}

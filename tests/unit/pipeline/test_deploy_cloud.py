@@ -141,6 +141,20 @@ def test_the_first_image_deployment_makes_the_builder_then_the_image_then_the_re
     assert "build" not in cloud.calls, "the image that runs is kept unless a new one is asked for"
 
 
+def test_a_wheel_for_glue_goes_up_under_its_own_name(templates: Path, tmp_path: Path) -> None:
+    wheel, script = tmp_path / "shelfcast-1.0-py3-none-any.whl", tmp_path / "step.py"
+    wheel.write_bytes(b"wheel")
+    script.write_text("run()")
+    cloud = RememberedCloud()
+    found = deploy(cloud, Wanted("dev", templates, code=zipped(tmp_path), wheel=wheel, glue_script=script))
+    bucket = "shelfcast-code-111122223333-eu-central-1"
+    assert found.parameters["GlueWheel"] == "wheels/shelfcast-1.0-py3-none-any.whl"
+    assert cloud.objects[bucket, found.parameters["GlueWheel"]] == b"wheel"
+    assert cloud.objects[bucket, f"{found.parameters['CodePrefix']}/glue/step.py"] == b"run()"
+    with pytest.raises(NotFound, match="uv build"):
+        deploy(cloud, Wanted("dev", templates, code=zipped(tmp_path), wheel=script))
+
+
 def test_an_image_can_not_be_built_from_nothing(templates: Path) -> None:
     with pytest.raises(BadParameter, match="--image-uri"):
         deploy(RememberedCloud(), Wanted("dev", templates))

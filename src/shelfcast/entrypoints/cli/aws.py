@@ -45,6 +45,7 @@ def deploy(
     source: Annotated[
         Path | None, typer.Option(help="Checkout the image is built from.", show_default="this one")
     ] = None,
+    wheel: Annotated[Path | None, typer.Option(help="Shelfcast as a wheel, for the Glue job (EnableGlueJob).")] = None,
     web: Annotated[bool, typer.Option("--web/--no-web", help="Put the built web app up too.")] = True,
     yes: Yes = False,
 ) -> None:
@@ -68,7 +69,7 @@ def deploy(
     built = _built_web()
     wanted = deploy_cloud.Wanted(
         stage=stage, templates=templates or _templates(checkout), parameters=parameters, code=code, image_uri=image_uri,
-        build=build, source=source or checkout, web=built if web else None,
+        build=build, source=source or checkout, web=built if web else None, glue_script=_glue_script(), wheel=wheel,
     )  # fmt: skip
     if web and built is None:
         console.print("The web app isn't built (`make web`): what is up stays as it is.", style="dim")
@@ -143,6 +144,12 @@ def _templates(checkout: Path | None) -> Path:
     import shelfcast
 
     return checkout / "infra" if checkout else Path(shelfcast.__file__).resolve().parent / "infra"
+
+
+def _glue_script() -> Path:
+    import shelfcast
+
+    return Path(shelfcast.__file__).resolve().parent / "entrypoints" / "glue" / "step.py"
 
 
 def _built_web() -> Path | None:
