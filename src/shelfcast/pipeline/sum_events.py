@@ -87,7 +87,7 @@ def sum_days(platform: Platform, days: pl.DataFrame, *, known_at: datetime, freq
     periods = _whole_periods(days, frequency)
     for _ in range(ATTEMPTS):
         base = _head(platform)
-        lines = _lines(platform, periods, base)
+        lines = lines_of(platform, periods, base)
         totals = _with_vanished(platform, sales_of(settled(lines), frequency), periods, base, frequency)
         standing = _standing(platform, totals)
         mine, kept = _apart(totals, standing)
@@ -114,7 +114,7 @@ def _whole_periods(days: pl.DataFrame, frequency: str) -> pl.DataFrame:
     return every.select(DAYS)
 
 
-def _lines(platform: Platform, days: pl.DataFrame, base: int) -> pl.DataFrame:
+def lines_of(platform: Platform, days: pl.DataFrame, base: int) -> pl.DataFrame:
     """Standing lines of these days, and from any day whatever refers to them; only the former are of the days."""
     stored = platform.tables.scan(POS_EVENTS, base or None)
     first, last = days["business_date"].min(), days["business_date"].max()

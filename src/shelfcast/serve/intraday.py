@@ -13,9 +13,11 @@ import polars as pl
 from shelfcast.domain.tables.curated import LOCATIONS, POS_EVENTS, SALES
 from shelfcast.domain.tables.results import FORECASTS
 from shelfcast.pipeline import newest
+from shelfcast.pipeline.sum_events import lines_of
 from shelfcast.ports.platform import Platform
 from shelfcast.serve.held_forecasts import held
 from shelfcast.serve.memory import remembered
+from shelfcast.sources.net_sales import sales_of, settled
 
 
 @dataclass(frozen=True)
@@ -63,22 +65,34 @@ def _rows(platform: Platform, days: pl.DataFrame, items: Sequence[str], by_item:
         platform.tables.scan(SALES)
         .filter(pl.col("date").is_between(first, last), pl.col("superseded_at").is_null(), wanted)
         .join(today, on=["location_id", "date"], how="semi")
+        .select("item_id", "location_id", "date", "units", "revenue")
+        .collect()
     )
     keys = ["location_id", "date", "item_id"] if by_item else ["location_id", "date"]
+    came = (
+        platform.tables.scan(POS_EVENTS)
+        .filter(pl.col("business_date").is_between(first, last), pl.col("superseded_at").is_null(), wanted)
+        .join(today, left_on=["location_id", "business_date"], right_on=["location_id", "date"], how="semi")
+        .select("item_id", "location_id", "business_date", "occurred_at")
+        .collect()
+    )
+    # A lake of weeks has no row of the day: there the day's own events are added up.
+    alone = came.select("location_id", "business_date").unique()
+    alone = alone.join(sold, left_on=["location_id", "business_date"], right_on=["location_id", "date"], how="anti")
+    if alone.height:
+        of_events = sales_of(settled(lines_of(platform, alone, 0))).filter(wanted)
+        of_days = of_events.join(
+            alone, left_on=["location_id", "date"], right_on=["location_id", "business_date"], how="semi"
+        )
+        sold = pl.concat([sold, of_days.select(sold.columns)], how="vertical_relaxed")
     totals = sold.group_by(keys).agg(
         pl.col("units").sum(),
         pl.when(pl.col("revenue").null_count() == 0).then(pl.col("revenue").sum()).alias("revenue"),
         pl.col("item_id").n_unique().alias("items"),
     )
-    rung = (
-        platform.tables.scan(POS_EVENTS)
-        .filter(pl.col("business_date").is_between(first, last), pl.col("superseded_at").is_null(), wanted)
-        .join(today, left_on=["location_id", "business_date"], right_on=["location_id", "date"], how="semi")
-        .group_by(["location_id", "item_id"] if by_item else ["location_id"])
-        .agg(pl.col("occurred_at").max().alias("last_event_at"), pl.len().alias("lines"))
-    )
     on = ["location_id", "item_id"] if by_item else ["location_id"]
-    found = totals.join(rung, on=on, how="left").collect()
+    rung = came.group_by(on).agg(pl.col("occurred_at").max().alias("last_event_at"), pl.len().alias("lines"))
+    found = totals.join(rung, on=on, how="left")
     expected = _expected(platform, days, wanted, keys)
     rows = found.join(expected, on=keys, how="left")
     return rows.sort("units", *keys, descending=[True] + [False] * len(keys)).head(limit)

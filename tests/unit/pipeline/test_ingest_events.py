@@ -212,6 +212,15 @@ def test_todays_sales_stand_beside_what_was_expected_of_the_day(platform):
     assert sales_today(platform).rows[0]["units"] == 3.0
 
 
+def test_in_a_weekly_lake_todays_sales_are_the_days_own(platform):
+    send(platform, event(1, 3, occurred_at="2026-03-09T10:00:00Z"), event(2, 2, occurred_at="2026-03-10T10:00:00Z"))
+    send(platform, event(3, 1, occurred_at="2026-03-10T10:30:00Z", item_id="B"), event(4, 1, "void", refers_to="3"))
+    ingest_events(platform, frequency="W")
+    assert [row["units"] for row in sales_today(platform).rows] == [2.0]
+    rows = sales_today(platform, by_item=True).rows
+    assert [(row["item_id"], row["units"]) for row in rows] == [("A", 2.0), ("B", 0.0)]
+
+
 def test_a_weekly_lake_gets_weeks(platform):
     send(platform, event(1, 3), event(2, 2, occurred_at="2026-03-08T10:00:00Z"))
     ingest_events(platform, frequency="W")
