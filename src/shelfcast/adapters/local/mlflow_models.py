@@ -43,6 +43,8 @@ class MlflowModels:
         self._open: MlflowStore | None = None
         self._view: tuple[list[Any], dict[str, Any]] | None = None
         self._lock = RLock()
+        self._mine = False
+        """This object has its turn already (under `_lock`, so by this thread)."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {"root": self._root, "blobs": self._blobs, "before": self._before}
@@ -115,38 +117,61 @@ class MlflowModels:
     def _read(self) -> dict[str, Any]:
         """The view, made anew where mlflow.db has changed."""
         with self._lock:
-            now = self._stamp()
-            if self._view is not None and self._view[0] == now:
-                return self._view[1]
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                kept = json.loads((self._root / VIEW).read_text("utf-8"))
-                if kept["form"] == FORM and kept["stamp"] == now:
-                    self._view = now, kept["view"]
-                    return self._view[1]
-            with self._writing():
-                pass
-            assert self._view is not None
+            found = self._known()
+            if found is None:
+                with self._turn():  # whoever writes just now leaves a view behind
+                    found = self._known()
+                    if found is None:
+                        found = self._refresh(self._store())
+            return found
+
+    def _known(self) -> dict[str, Any] | None:
+        """The view in memory or in its file, if it is of mlflow.db as it is now."""
+        now = self._stamp()
+        if self._view is not None and self._view[0] == now:
             return self._view[1]
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads((self._root / VIEW).read_text("utf-8"))
+            if kept["form"] == FORM and kept["stamp"] == now:
+                self._view = now, kept["view"]
+                return self._view[1]
+        return None
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[MlflowStore]:
         """One writer at a time, over processes too. The view is right before and after."""
-        with self._lock, (self._root / LOCK).open("a") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with self._lock, self._turn():
+            store = self._store()
+            if self._known() is None:
+                self._refresh(store)
             try:
-                if self._open is None:
-                    self._open = MlflowStore(self._database, self._blobs)
-                if self._view is None or self._view[0] != self._stamp():
-                    self._refresh(self._open)
-                try:
-                    yield self._open
-                finally:
-                    if self._view is None or self._view[0] != self._stamp():
-                        self._refresh(self._open)
+                yield store
             finally:
+                if self._known() is None:
+                    self._refresh(store)
+
+    def _store(self) -> MlflowStore:
+        if self._open is None:
+            self._open = MlflowStore(self._database, self._blobs)
+        return self._open
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The lock file, held; within it, held on. Call it under `_lock`."""
+        if self._mine:
+            yield
+            return
+        with (self._root / LOCK).open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            self._mine = True
+            try:
+                yield
+            finally:
+                self._mine = False
                 fcntl.flock(handle, fcntl.LOCK_UN)
 
-    def _refresh(self, store: MlflowStore) -> None:
+    def _refresh(self, store: MlflowStore) -> dict[str, Any]:
+        """Ask MLflow, and keep what it said: as of before the asking, so that a change meanwhile is asked for again."""
         stamp = self._stamp()
         view = store.read()
         if not view["imported"]:
@@ -156,6 +181,7 @@ class MlflowModels:
         partial = self._root / f".{VIEW}.{os.getpid()}.partial"
         partial.write_text(json.dumps({"form": FORM, "stamp": stamp, "view": view}, ensure_ascii=False), "utf-8")
         partial.replace(self._root / VIEW)
+        return view
 
     def _bring_over(self, store: MlflowStore, view: dict[str, Any]) -> None:
         """Versions and aliases of the records, in their order; what a killed process brought over already stays."""
