@@ -11,7 +11,10 @@ from pathlib import Path
 from shelfcast.domain.tables import results
 from shelfcast.lake.canonical import content_hash
 
-ENVIRONMENT = {**os.environ, "POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    **os.environ, "POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "SHELFCAST_MODEL_REGISTRY": "records",
+}  # fmt: skip
+"""Models in records: MLflow, which takes seconds to import, has tests of its own and serves the shop behind the API."""
 RESULTS = (
     results.DEMAND,
     results.FORECASTS,

@@ -397,6 +397,21 @@ def test_the_model_has_its_card_and_a_roll_back_needs_an_earlier_one(shop):
     assert shop("POST", f"/v1/models/{models[0]['model_id']}/promote", {"reason": "again"}).status_code == 409
 
 
+def test_the_first_model_s_decision_picture_and_snapshots_are_there(shop):
+    (model,) = shop.get("/v1/models")
+    (decision,) = shop.get("/v1/models/decisions")
+    assert (decision["model_id"], decision["verdict"], decision["promoted"]) == (model["model_id"], "first", True)
+    assert model["sentence"] == decision["sentence"] == "Promoted: there was no champion yet."
+    card = shop.get(f"/v1/models/{model['model_id']}")
+    assert {"sales", "demand"} <= set(card["snapshots"]) and {"model.zip", "card.json"} <= set(card["files"])
+    assert card["comparison"] is None and card["calibration"]
+    picture = shop("GET", f"/v1/models/{model['model_id']}/plots/calibration.svg")
+    assert picture.headers["content-type"].startswith("image/svg+xml") and picture.content.startswith(b"<svg")
+    assert shop("GET", f"/v1/models/{model['model_id']}/plots/model.zip").status_code == 404
+    both = shop.get(f"/v1/models/compare?a={model['model_id']}&b={model['model_id']}")
+    assert both["same_days"] and all(one["a"] == one["b"] for one in both["scores"])
+
+
 def test_reads_of_every_page_answer(shop):
     paths = (
         "/v1/tables", "/v1/tables/sourcing/rows", "/v1/runs", "/v1/quality", "/v1/quality/report.html", "/v1/anomalies",
