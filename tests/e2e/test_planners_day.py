@@ -21,7 +21,7 @@ PAGES = {
     "what-if-new": "/what-if/new", "orders": "/orders", "load": "/data/upload", "quality": "/data/quality",
     "quarantine": "/data/quarantine", "tables": "/data/tables", "jobs": "/data/jobs", "rules": "/rules",
     "suppliers": "/rules/sourcing", "models": "/models", "users": "/admin/users", "settings": "/admin/settings",
-    "audit": "/admin/audit",
+    "audit": "/admin/audit", "alerts": "/alerts?show=standing", "schedules": "/admin/schedules", "notices": "/admin/notices",
 }  # fmt: skip
 
 

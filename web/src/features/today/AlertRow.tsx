@@ -1,5 +1,6 @@
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
+import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { Schemas } from "../../api/client";
 import { useConfig } from "../../app/config";
@@ -37,7 +38,7 @@ export function AlertRow({ alert, busy, onSeen, onResolve }: Props) {
           </Box>
         ) : null}
         <Box variant="small" display="block" color="text-body-secondary">
-          {alert.detail} {alert.detail.includes(alert.next_step) ? "" : alert.next_step}
+          {sentences(alert.detail, alert.detail.includes(alert.next_step) ? "" : alert.next_step)}
         </Box>
         {statusOf(alert) && (
           <Box variant="small" display="block" color="text-body-secondary">
@@ -45,21 +46,23 @@ export function AlertRow({ alert, busy, onSeen, onResolve }: Props) {
           </Box>
         )}
       </div>
-      {onResolve && alert.state !== "resolved" && (
-        <Button variant="inline-link" disabled={busy} ariaLabel={`Resolved: ${alert.title}`} onClick={onResolve}>
-          Resolved
-        </Button>
-      )}
-      {onSeen && (
-        <Button
-          variant="inline-link"
-          disabled={busy}
-          ariaLabel={`${seen ? "Bring back" : "Seen"}: ${alert.title}`}
-          onClick={() => onSeen(seen)}
-        >
-          {seen ? "Bring back" : "Seen"}
-        </Button>
-      )}
+      <SpaceBetween direction="horizontal" size="m">
+        {onResolve && alert.state !== "resolved" && (
+          <Button variant="inline-link" disabled={busy} ariaLabel={`Resolved: ${alert.title}`} onClick={onResolve}>
+            Resolved
+          </Button>
+        )}
+        {onSeen && (
+          <Button
+            variant="inline-link"
+            disabled={busy}
+            ariaLabel={`${seen ? "Bring back" : "Seen"}: ${alert.title}`}
+            onClick={() => onSeen(seen)}
+          >
+            {seen ? "Bring back" : "Seen"}
+          </Button>
+        )}
+      </SpaceBetween>
     </div>
   );
 }
@@ -80,4 +83,12 @@ function statusOf(alert: Schemas["AlertView"]): string {
   if (alert.escalated && alert.state === "open") parts.push("Nobody took it in time");
   if (alert.muted && alert.state === "open") parts.push("Muted");
   return parts.join(" · ");
+}
+
+/** Texts one after the other, each ended. */
+function sentences(...texts: string[]): string {
+  return texts
+    .filter(Boolean)
+    .map((one) => (/[.!?…]$/.test(one.trim()) ? one.trim() : `${one.trim()}.`))
+    .join(" ");
 }
