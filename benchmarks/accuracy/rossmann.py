@@ -1,6 +1,8 @@
 """Prepare the two published Rossmann tasks from the tidy Parquet files and run them through `shelfcast backtest`.
 
     python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER [--task 1D|1W] [--windows K] [--threads N]
+    python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER --task 1W --only 3      a window alone, on a busy machine
+    python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER --task 1W --join        those windows as one result
 
 PATH holds sales.parquet, stores.parquet and store_states.parquet; FOLDER gets the inputs of the command and the scores.
 Protocol (autogluon/fev, fev_bench): rossmann_1D horizon 48, 10 windows, season 7; rossmann_1W horizon 13, 8 windows,
@@ -15,8 +17,11 @@ the open stores of the same state, then from the calendar.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import holidays
@@ -135,6 +140,58 @@ def prepare(data: Path, work: Path, task: str) -> dict[str, Path]:
     return paths
 
 
+def one_window(paths: dict[str, Path], work: Path, name: str, number: int, threads: int) -> None:
+    """What the command does for one of its windows; appended to a file."""
+    from shelfcast.domain.quantiles import GRID
+    from shelfcast.forecast.backtest import Task, peak_mb, scores_of, window_of
+    from shelfcast.forecast.forecasters import champion, seasonal_naive, single_baselines
+    from shelfcast.pipeline.backtest_models import Sources, load_panel
+
+    task = TASKS[name]
+    asked = tuple(float(level) for level in np.round(np.arange(0.1, 0.95, 0.1), 1))
+    wanted = Task(int(task["horizon"]), int(task["windows"]), int(task["seasonality"]), asked)
+    sources = Sources(
+        paths["history"], paths["known-future"], paths["static"], paths["observed"], ("store_id",), "date", "sales"
+    )
+    panel, _ = load_panel(sources, task["frequency"])
+    levels = tuple(float(one) for one in np.unique(np.round(np.concatenate([asked, GRID]), 6)))
+    chosen = np.array([int(np.argmin(np.abs(np.asarray(levels) - one))) for one in asked])
+    window = window_of(panel, wanted, number)
+    scored = {}
+    for forecaster in (seasonal_naive(wanted.season), single_baselines, champion(threads)):
+        for model, (forecast, seconds) in forecaster(window.panel, levels, wanted.seed).items():
+            scored[model] = scores_of(window, forecast, levels, chosen) | {
+                "window": number, "cutoff": str(window.cutoff), "seconds": round(seconds, 3), "peak_mb": peak_mb(),
+            }  # fmt: skip
+    made = {"window": number, "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "models": scored}
+    made["processor_seconds"] = round(time.process_time(), 1)
+    with (work / f"{name}_windows.jsonl").open("a") as file:
+        file.write(json.dumps(made) + "\n")
+    best = scored["ensemble"]
+    print(f"{name} window {number} {window.cutoff}: SQL {best['sql']:.4f}, WAPE {best['wape']:.4f}, {best['coverage']}")
+
+
+def join(work: Path, name: str) -> None:
+    """Mean over the windows scored alone; of a window scored twice the later counts."""
+    from shelfcast.forecast.backtest import summary_of
+
+    rows = [json.loads(line) for line in (work / f"{name}_windows.jsonl").read_text().splitlines()]
+    windows = {row["window"]: row for row in rows}
+    have = [windows[number] for number in sorted(windows)]
+    missing = sorted(set(range(1, int(TASKS[name]["windows"]) + 1)) - set(windows))
+    models = {model: summary_of([row["models"][model] for row in have]) for model in have[0]["models"]}
+    document = {"task": f"rossmann_{name}", "missing_windows": missing, "models": models, "pieces": [
+        {key: row[key] for key in ("window", "at", "processor_seconds")} for row in have
+    ]}  # fmt: skip
+    (work / f"{name}_joined.json").write_text(json.dumps(document, indent=1) + "\n")
+    for model, scores in models.items():
+        print(
+            f"{model:<24} SQL {scores['sql']:.4f}  WAPE {scores['wape']:.4f}  bias {scores['bias']:+.4f}  {scores['coverage']}"
+        )
+    if missing:
+        print(f"without windows {missing}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -143,8 +200,16 @@ def main() -> None:
     parser.add_argument("--windows")
     parser.add_argument("--threads", default="0")
     parser.add_argument("--prepare-only", action="store_true")
+    parser.add_argument("--only", type=int, help="Score this window alone (1 is the oldest) and keep it.")
+    parser.add_argument("--join", action="store_true", help="Put the windows scored alone together.")
     given = parser.parse_args()
+    if given.join:
+        join(given.work, given.task)
+        return
     paths = prepare(given.data, given.work, given.task)
+    if given.only:
+        one_window(paths, given.work, given.task, given.only, int(given.threads))
+        return
     if given.prepare_only:
         return
     task = TASKS[given.task] | ({"windows": given.windows} if given.windows else {})

@@ -70,8 +70,14 @@ def fit_quantile_table(
     first_bins: int = 4,
     second_bins: int = 3,
     least: int = 100,
+    *,
+    by_first: bool = False,
 ) -> QuantileTable:
-    """Quantiles of standardised errors by cell. Fewer bins where there aren't `least` errors for each."""
+    """Quantiles of standardised errors by cell. Fewer bins where there aren't `least` errors for each.
+
+    Cells are drawn to all errors; with `by_first` to those of their own and the neighbouring bins of the first key, for
+    errors that aren't alike along it (actual over forecast is wide for small forecasts and narrow for large ones).
+    """
     affordable = max(1, len(errors) // least)
     first_bins = min(first_bins, affordable)
     second_bins = min(second_bins, max(1, affordable // first_bins))
@@ -83,12 +89,18 @@ def fit_quantile_table(
     i = np.searchsorted(first_edges, first, side="right")
     j = np.searchsorted(second_edges, second, side="right")
     for a in range(shape[0]):
+        drawn_to = _drawn(errors[np.abs(i - a) <= 1], everything, 0.1 * SHRINKAGE) if by_first else everything
         for b in range(shape[1]):
             mine = errors[(i == a) & (j == b)]
             counts[a, b] = len(mine)
-            trust = len(mine) / (len(mine) + SHRINKAGE)
-            table[a, b] = everything if len(mine) == 0 else trust * _tail_quantiles(mine) + (1 - trust) * everything
+            table[a, b] = _drawn(mine, drawn_to)
     return QuantileTable(first_edges, second_edges, np.maximum.accumulate(table, axis=-1), counts)
+
+
+def _drawn(errors: NDArray[np.floating], to: NDArray[np.float64], shrinkage: float = SHRINKAGE) -> NDArray[np.float64]:
+    """Quantiles of some errors, drawn to those of more where they are few."""
+    trust = len(errors) / (len(errors) + shrinkage)
+    return to if len(errors) == 0 else trust * _tail_quantiles(errors) + (1 - trust) * to
 
 
 def _tail_quantiles(errors: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -40,3 +40,20 @@ def test_a_cell_with_few_errors_leans_on_all() -> None:
     first = np.concatenate([np.zeros(5_000), np.ones(5)])
     table = fit_quantile_table(errors, first, np.zeros(5_005), first_bins=2, second_bins=1)
     assert table.table[..., 51].max() < 3
+
+
+def test_ratios_of_small_forecasts_dont_widen_those_of_large_ones() -> None:
+    rng = np.random.default_rng(4)
+    size = np.exp(rng.uniform(-1.0, 5.0, 10_000))
+    variance = 1.0 / size + 0.05
+    ratio = variance * rng.gamma(1.0 / variance)
+    spread = rng.random(len(size))
+    table = fit_quantile_table(ratio, size, spread, 12, 3, by_first=True)
+    fresh = variance * rng.gamma(1.0 / variance)
+    low, high = table.at(table.cells(size, spread), (0.1, 0.9)).T
+    large = size > np.quantile(size, 0.75)
+    covered = float(np.mean((fresh[large] >= low[large]) & (fresh[large] <= high[large])))
+    assert 0.78 <= covered <= 0.83
+    plain = fit_quantile_table(ratio, size, spread, 12, 3)
+    low, high = plain.at(plain.cells(size, spread), (0.1, 0.9)).T
+    assert np.mean((fresh[large] >= low[large]) & (fresh[large] <= high[large])) > covered + 0.03

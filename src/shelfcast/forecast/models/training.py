@@ -253,7 +253,9 @@ def _calibrate(
         bias = float((target * lesson.scale[judged]).sum()) / total if total > 0 else 1.0
         bias = float(np.clip(bias, 0.5, 2.0)) if len(judged) >= 500 and bias > 0 else 1.0
         chance = bias ** (1.0 - BIAS_TRUST)
-        table = fit_quantile_table(target / (middle * chance), first, second, first_bins=12, second_bins=3)
+        table = fit_quantile_table(
+            target / (middle * chance), first, second, first_bins=12, second_bins=3, by_first=True
+        )
         return table, bias / chance
     error = (target - middle) / second
     centre = 2.0 * BIAS_TRUST * float(np.median(error))
