@@ -80,6 +80,10 @@ DEFAULTS: tuple[Schedule, ...] = (
         note="Approved order lines to the ERP's door (set by SHELFCAST_ERP_... variables), its acknowledgements back.",
     ),
     Schedule(
+        name="till-events", kind="events", when="every 5 minutes", catch_up_hours=1,
+        note="What the tills sent into the sales, so that those of the running day can be seen. The daily cycle does it too.",
+    ),
+    Schedule(
         name="export-forecasts", kind="export", when="daily at 05:30", parameters={"what": "forecasts"},
         note="A CSV file to download from the job.",
     ),
