@@ -23,6 +23,7 @@ from shelfcast.lake.replace import replace
 from shelfcast.pipeline import monitor_causes, monitor_data, monitor_decisions, monitor_forecasts, monitor_system
 from shelfcast.pipeline.raise_alerts import report
 from shelfcast.pipeline.steps import Outcome, Parameters
+from shelfcast.pipeline.train_model import champion_of
 from shelfcast.ports.platform import Platform
 from shelfcast.quality import hysteresis
 from shelfcast.quality.data_measures import shifted_days
@@ -33,6 +34,14 @@ SAME_MATTER = {"pinball": "wape", "stock_out_days": "fill_rate", "wasserstein": 
 """Two measures of one matter: the first is told only where the second has nothing to say of the same subject."""
 
 
+def decisive(platform: Platform, parameters: Parameters) -> dict[str, str]:
+    """What decides a night's measures beside its tables: the champion, and how late the sales are by the calendar."""
+    late = 0
+    if parameters.frequency != "W":
+        late = monitor_data.days_late(platform.tables, parameters.cutoff, platform.clock.now().date())
+    return {**champion_of(platform, parameters), "late": str(late)}
+
+
 def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     """Measure, decide what is a finding, report it, ask for a new model where forecasts drift."""
     cutoff, step_days = parameters.cutoff, 7 if parameters.frequency == "W" else 1
@@ -41,7 +50,8 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     platform.progress.advance(TITLE)
     sums = monitor_forecasts.sums_until(platform, cutoff, step_days)
     weekly = step_days > 1
-    data = monitor_data.data_measures_of(platform.tables, cutoff, weekly)
+    late = int(decisive(platform, parameters)["late"])
+    data = monitor_data.data_measures_of(platform.tables, cutoff, weekly, late)
     shifted = None if weekly else shifted_days(_all_series(sums), cutoff)
     platform.progress.advance(TITLE)
     measures = [

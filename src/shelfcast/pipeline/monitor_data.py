@@ -25,13 +25,30 @@ CUT = 0.97
 PLANS_DAYS = 7 + 182
 
 
-def data_measures_of(tables: TableStore, cutoff: date, weekly: bool = False) -> list[Measure]:
-    """Every measure of the data at a cutoff; of weekly lakes those that don't need days."""
+def days_late(tables: TableStore, cutoff: date, today: date) -> int:
+    """Days the sales feed is behind: a cycle's cutoff is the newest day with sales, so only the calendar can tell.
+
+    0 for cutoffs of the past, and for lakes that were loaded once rather than night by night.
+    """
+    rows = tables.scan(curated.SALES).filter(pl.col("date") > cutoff - timedelta(days=60))
+    newest, loads = (
+        rows.select(pl.col("date").max().alias("newest"), pl.col("loaded_at").dt.date().n_unique().alias("loads"))
+        .collect(engine="streaming")
+        .row(0)
+    )
+    if newest != cutoff or loads < data_measures.LEAST_NEWS:
+        return 0
+    return max(0, (today - cutoff).days - 1)
+
+
+def data_measures_of(tables: TableStore, cutoff: date, weekly: bool = False, late: int = 0) -> list[Measure]:
+    """Every measure of the data at a cutoff; of weekly lakes those that don't need days. `late` of `days_late`."""
     found: list[Measure | None] = []
     closed = _closed(tables, cutoff)
     for table in DAILY:
         rows = _rows_by_day(tables, table, cutoff)
-        found.append(data_measures.freshness(table.name, rows["date"].unique().to_list(), cutoff))
+        behind = late if table is curated.SALES else 0
+        found.append(data_measures.freshness(table.name, rows["date"].unique().to_list(), cutoff, late=behind))
         if not weekly:
             found.append(data_measures.volume(table.name, rows, closed, cutoff))
     for table in PLANNED:

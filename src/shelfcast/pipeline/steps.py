@@ -152,7 +152,7 @@ _STEPS = (
         ),
         writes=(monitoring.MONITOR_MEASURES, monitoring.SYSTEM_MEASURES, monitoring.FORECAST_SUMS),
         uses=("cutoff", "frequency"),
-        also="train_model:champion_of",
+        also="monitor:decisive",
     ),
 )  # fmt: skip
 

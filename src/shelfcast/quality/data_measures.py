@@ -24,31 +24,33 @@ HOURS = 2.0
 """Hours the tills may move: a change to summer time moves them by one."""
 
 
-def freshness(table: str, news: Sequence[date], cutoff: date, planned: bool = False) -> Measure | None:
+def freshness(table: str, news: Sequence[date], cutoff: date, planned: bool = False, late: int = 0) -> Measure | None:
     """Days since something new came, against the longest usual pause.
 
     Args:
         news: days on which the table got rows (dated facts: the rows' own days), in any order.
         planned: the table holds plans announced at uneven intervals (prices, promotions).
+        late: days the cutoff itself is behind the calendar (a cycle's cutoff is the newest day with sales).
     """
     days = sorted({day for day in news if cutoff - timedelta(days=NEWS_DAYS) <= day <= cutoff})
     if len(days) < LEAST_NEWS:
         return None
     pauses = np.diff(np.array(days, dtype="datetime64[D]")).astype(int)
-    age = (cutoff - days[-1]).days
+    age = (cutoff - days[-1]).days + late
     usual, longest = float(np.median(pauses)), int(pauses.max())
-    # A pause as long as the longest of half a year comes by chance twice a year; half as long again hardly ever does.
-    threshold = float(longest + (max(2, round(longest / 2)) if planned or longest > 2 else 0.5))
+    # Announcements: a pause as long as the longest of half a year comes by chance twice a year, half as long again hardly
+    # ever. A daily feed: older than after its longest pause it never was.
+    threshold = float(longest + max(2, round(longest / 2))) if planned else longest - 0.5
     says = (
-        f"The newest row of {table} is {age} days old."
+        f"The newest row of {table} is {age} {'day' if age == 1 else 'days'} old."
         if age
         else f"{table} brought something up to {days[-1]:%d %b %Y}."
     )
     reason = (
         f"The longest pause of the last {len(days)} times it brought something was {longest} days"
-        f" ({usual:g} is usual); half as long again is no chance."
+        f" ({usual:g} is usual); {'half as long again is no chance' if planned else 'it was never older at night'}."
     )
-    return Measure("data", "freshness", table, float(age), usual, threshold, reason, says)
+    return Measure("data", "freshness", table, float(age), usual if planned else usual - 1, threshold, reason, says)
 
 
 def volume(table: str, rows: pl.DataFrame, closed: pl.DataFrame, cutoff: date) -> Measure | None:

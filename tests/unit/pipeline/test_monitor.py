@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
-from watched_shop import day, watched_shop
+from watched_shop import HISTORY, at_noon, day, watched_shop
 
-from shelfcast.domain.tables import monitoring
-from shelfcast.pipeline import queue_jobs, raise_alerts
+from shelfcast.domain.slices import Slice
+from shelfcast.domain.tables import curated, monitoring
+from shelfcast.pipeline import monitor_data, queue_jobs, raise_alerts
 from shelfcast.pipeline.monitor import findings
 from shelfcast.pipeline.steps import Parameters, run_step
 from shelfcast.ports.platform import Platform
@@ -31,7 +32,7 @@ def watch(platform: Platform, first: int, last: int) -> dict[date, set[str]]:
 @pytest.fixture(scope="module")
 def quiet() -> tuple[Platform, dict[date, set[str]]]:
     platform = watched_shop()
-    return platform, watch(platform, START, START + 16)
+    return platform, watch(platform, START, START + 9)
 
 
 def test_a_shop_without_change_raises_no_alarm(quiet: tuple[Platform, dict[date, set[str]]]) -> None:
@@ -105,3 +106,17 @@ def test_plans_that_stopped_coming_are_found() -> None:
     found = watch(watched_shop(plans_until=START - 6), START - 4, START + 2)
     assert not found[day(START - 4)]
     assert {"data.freshness:prices", "data.freshness:promotions"} <= found[day(START + 2)]
+
+
+def test_sales_that_stopped_coming_are_late_by_the_calendar_though_the_cutoff_stands_still() -> None:
+    platform = watched_shop()
+    next_day = (pl.col("date") + pl.duration(days=1)).cast(pl.Datetime("us", "UTC"))
+    loaded = platform.tables.scan(curated.SALES).collect().with_columns(loaded_at=next_day)
+    platform.tables.replace(curated.SALES, loaded, Slice())
+    last = day(HISTORY - 1)
+    assert monitor_data.days_late(platform.tables, last, last + timedelta(days=1)) == 0
+    assert monitor_data.days_late(platform.tables, last, last + timedelta(days=3)) == 2
+    assert monitor_data.days_late(platform.tables, last - timedelta(days=9), last + timedelta(days=3)) == 0
+    platform.clock.moment = at_noon(last + timedelta(days=3))  # type: ignore[attr-defined]
+    run_step(platform, "monitor", Parameters(cutoff=last))
+    assert {alert.finding.key for alert in raise_alerts.standing(platform)} >= {"data.freshness:sales"}
