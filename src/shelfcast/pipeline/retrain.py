@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from shelfcast.pipeline import job_kinds, model_decisions, queue_jobs
+from shelfcast.pipeline import job_kinds, judge_model, model_decisions, model_records, queue_jobs, train_model
 from shelfcast.pipeline.job_kinds import RetrainCause, RetrainParameters
 from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.pipeline.queue_jobs import Job
@@ -28,6 +28,8 @@ def ask(platform: Platform, reason: str, by: str, *, cause: RetrainCause = "drif
 def retrain(platform: Platform, settings: LakeSettings, asked: Asked, cutoff: date | None = None) -> dict[str, Any]:
     """Train a challenger on the data up to the cutoff, judge it against the champion, and decide. The decision comes back.
 
+    By schedule nothing is trained that couldn't be judged yet: its decision says so, has no `decision_id` and isn't kept.
+
     Raises:
         NotReady: no history to learn from.
     """
@@ -36,9 +38,28 @@ def retrain(platform: Platform, settings: LakeSettings, asked: Asked, cutoff: da
         horizon=settings.horizon, seed=settings.seed, retrain=True, currency=settings.currency,
         partition_rows=settings.partition_rows, asked=asked,
     )  # fmt: skip
+    if asked.cause == "schedule" and (too_early := _too_early(platform, parameters)):
+        return {
+            "cutoff": parameters.cutoff.isoformat(), "model_id": None, "promoted": False, "verdict": "not_trained",
+            "sentence": f"Nothing was trained: {too_early}.",
+        }  # fmt: skip
     run_step(platform, "features", replace(parameters, retrain=False))
     done = run_step(platform, "train", parameters)
     return model_decisions.find(platform, str(done.summary["decision_id"]))
+
+
+def _too_early(platform: Platform, parameters: Parameters) -> str:
+    """Why a new model couldn't be judged yet; empty when it could, or when the champion must go anyway."""
+    record = model_records.champion(platform)
+    if record is None or train_model.unusable(platform, record, parameters):
+        return ""
+    learnt = train_model.learnt_until(record)
+    unseen = (parameters.cutoff - learnt).days // (7 if parameters.frequency == "W" else 1)
+    if unseen >= judge_model.LEAST_UNSEEN[parameters.frequency]:
+        return ""
+    return judge_model.too_young(parameters.frequency, learnt, parameters.cutoff).replace(
+        "it learnt", "the champion learnt"
+    )
 
 
 def run_job(platform: Platform, settings: LakeSettings, parameters: RetrainParameters, job: Job) -> Mapping[str, Any]:

@@ -166,6 +166,15 @@ def test_where_too_little_has_come_the_champion_stays_and_the_sentence_says_how_
     assert promoted["model_id"] == champion(platform)
 
 
+def test_by_schedule_nothing_is_trained_that_could_not_be_judged(platform: Platform) -> None:
+    done = retrain.retrain(platform, SETTINGS, Asked("schedule", "weekly", "scheduler"), LEARNT + timedelta(days=7))
+    assert (done["verdict"], done["model_id"], done["promoted"]) == ("not_trained", None, False)
+    assert done["sentence"].startswith(
+        "Nothing was trained: the champion learnt up to 2024-07-18, so only 7 days have come"
+    )
+    assert len(platform.models.list()) == len(model_decisions.every(platform)) == 1
+
+
 def test_the_same_data_give_the_same_model_and_nothing_changes(platform: Platform) -> None:
     before = champion(platform)
     decision = retrain.retrain(platform, SETTINGS, BY_HAND, LEARNT)
