@@ -74,7 +74,7 @@ def _target(line: Mapping[str, Any]) -> str:
         floors.append(f"{_units(line['promo_units'])} for a promotion")
     if "presentation_stock" in (line.get("reasons") or ""):
         floors.append(f"{_units(line.get('presentation'))} on the shelf")
-    if line.get("promo_demand"):
+    if (line.get("promo_demand") or 0.0) > 0:  # below zero: others' promotions, which the level has in it unsaid
         floors.append(f"{_units(line['promo_demand'])} of promotion demand")
     inside = f" (with {' and '.join(floors)})" if floors else ""
     return f"target {level}{inside} covers {_span(line['window_from'], line['window_to'])}{at}"

@@ -80,6 +80,7 @@ def test_promotion_demand_of_the_window_is_told_apart_from_the_rest() -> None:
     assert found["promo_demand"] == 3.5  # the third day lies beyond the window
     assert found["order_up_to"] == PLAIN["order_up_to"]  # it is part of the forecast already
     assert "3.5 of promotion demand" in explain(found)
+    assert "promotion demand" not in explain({**found, "promo_demand": -3.5})
     assert PLAIN["promo_demand"] == 0.0
 
 
