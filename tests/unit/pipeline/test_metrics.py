@@ -91,3 +91,18 @@ def test_the_cloudwatch_dashboard_shows_every_metric_that_is_there():
     body = json.dumps(describe_metrics.cloudwatch_dashboard("shelfcast-prod", "eu-central-1"))
     assert all(one.cloud_name in body for one in METRICS if one.cloud_name)
     assert "${" not in body and "${Prefix}" in json.dumps(describe_metrics.cloudwatch_dashboard())
+
+
+def test_what_steps_tell_cloudwatch_is_in_the_list():
+    from shelfcast.pipeline.run_named_step import step_metrics
+
+    listed = {one.cloud_name: one.cloud_dimension for one in METRICS if one.cloud_name}
+    answers = (
+        {"step": "quality", "state": "done", "seconds": 1.0, "peak_mb": 2.0, "rows": {}, "summary": {"problems": 3}},
+        {"step": "ingest", "state": "done", "seconds": 1.0, "peak_mb": 2.0, "summary": {},
+         "rows": {"in": 9, "quarantined": 1, "events": 4, "events_dead": 1}},
+    )  # fmt: skip
+    told = [one for answer in answers for one in step_metrics(answer)]
+    assert told
+    for values, dimensions in told:
+        assert {listed[name] for name in values} == {next(iter(dimensions), "")}
