@@ -23,6 +23,7 @@ INFRA = ROOT / "infra"
 STACK = "shelfcast-test"
 CODE_BUCKET = "shelfcast-code"
 PASSWORD = "Permanent-1234"
+THREADS = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
 FULL = os.environ.get("SHELFCAST_AWS_TEST", "") == "full"
 
 
@@ -134,7 +135,8 @@ class Deployed:
 @contextmanager
 def deployed(**parameters: str) -> Iterator[Deployed]:
     """The template on an emulator of its own; what the stack is made of is ended with the emulator."""
-    with running() as server:
+    # As many threads as the laptop's commands get in tests: LightGBM's sums depend on their number.
+    with running(**THREADS) as server:
         code_path = os.pathsep.join((str(ROOT / "src"), sysconfig.get_path("purelib")))
         _upload_code(server)
         chosen = {

@@ -6809,7 +6809,7 @@ export interface components {
             /**
              * Piece Bytes
              * @description A good size for pieces; 64 MiB at most
-             * @default 8388608
+             * @default 4194304
              */
             piece_bytes: number;
         };
