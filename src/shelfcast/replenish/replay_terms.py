@@ -91,12 +91,14 @@ def terms_of(inputs: Inputs, cutoff: date) -> ReplayTerms:
     first = np.unique(lines["row"], return_index=True)[1]
     parameters = parameters.take(first)
     mine = {name: values[first] for name, values in lines.items()}
+    # A stated margin stands for price less cost, as at night.
+    price = np.where(np.isfinite(mine["margin"]), mine["unit_cost"] + mine["margin"], mine["unit_price"])
     life = np.where(expires_soon(mine), np.maximum(usable_life(mine), 1), 0).astype(np.int64)
     return ReplayTerms(
         keys.frame().select("item_id", "location_id"),
         ShelfTerms(life, mine["fifo_share"], parameters.is_choice("unmet_demand", "backorder"), mine["unit_step"]),
         mine["unit_cost"],
-        mine["unit_price"],
+        price,
         mine["salvage"],
         mine["disposal_cost"],
         np.nan_to_num(mine["order_cost"]),

@@ -19,6 +19,7 @@ from shelfcast.lake.replace import replace
 from shelfcast.pipeline.steps import Parameters, run_step
 
 BEGIN = date(2026, 1, 5)
+FAST = ("--forecasts", "baselines")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def call(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, lake: Path, *more: str
 ) -> tuple[int, str]:
     """(exit code, what was said) of `shelfcast replay ...`."""
-    command = ["shelfcast", "replay", "--lake", str(lake), "--warm-up", "2", "--no-frontier", *more]
+    command = ["shelfcast", "replay", "--lake", str(lake), "--warm-up", "2", "--no-frontier", *FAST, *more]
     monkeypatch.setattr(sys, "argv", command)
     try:
         app.run()
