@@ -72,7 +72,10 @@ def compare_models(_: Viewer, platform: Host, a: QueryId, b: QueryId) -> SideByS
     return views.compare(platform, a, b)
 
 
-@router.get("/models/{model_id}/plots/{name}", summary="A picture kept with a model", response_class=Response)
+@router.get(
+    "/models/{model_id}/plots/{name}", summary="A picture kept with a model", response_class=Response,
+    responses={200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}},
+)  # fmt: skip
 def get_plot(_: Viewer, platform: Host, model_id: ModelId, name: PlotName) -> Response:
     return Response(views.plot(platform, model_id, name), media_type="image/svg+xml")
 
