@@ -19,8 +19,8 @@ ACCEPTED = yaml.safe_load((cf.INFRA / "checks" / "checkov.yaml").read_text())
 
 
 def checkov() -> str | None:
-    """Checkov in an environment of its own (its pins fight ours): .venv/checkov, or the program SHELFCAST_CHECKOV names."""
-    own = Path(sys.prefix) / "checkov" / "bin" / "checkov"
+    """Checkov in an environment of its own (its pins fight ours), or the program SHELFCAST_CHECKOV names."""
+    own = ROOT / "tools" / "checkov" / ".venv" / "bin" / "checkov"
     return os.environ.get("SHELFCAST_CHECKOV") or (str(own) if own.exists() else shutil.which("checkov"))
 
 
@@ -60,7 +60,7 @@ def findings() -> list[tuple[str, str, str]]:
     """Check, resource and what it says, of everything checkov holds against the templates."""
     program = checkov()
     if program is None:
-        pytest.skip("checkov is not installed: make checkov")
+        pytest.skip("checkov is not installed (its own environment): make .venv/.checkov")
     done = subprocess.run(
         [program, "--directory", str(cf.INFRA), "--framework", "cloudformation", "--compact", "--quiet", "--output", "json", "--skip-download"],
         capture_output=True, text=True, check=False, timeout=300, cwd=ROOT,
