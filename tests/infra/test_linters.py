@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 ACCEPTED = yaml.safe_load((cf.INFRA / "checks" / "checkov.yaml").read_text())
 
 
@@ -29,7 +30,7 @@ def cfn_lint(*paths: Path) -> subprocess.CompletedProcess[str]:
     command = "import sys; from cfnlint.runner import main; sys.exit(main())"
     return subprocess.run(
         [sys.executable, "-c", command, "--regions", "eu-central-1", "--", *map(str, paths)],
-        capture_output=True, text=True, check=False, cwd=ROOT, timeout=300,
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=550,
     )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def findings() -> list[tuple[str, str, str]]:
         pytest.skip("checkov is not installed (its own environment): make .venv/.checkov")
     done = subprocess.run(
         [program, "--directory", str(cf.INFRA), "--framework", "cloudformation", "--compact", "--quiet", "--output", "json", "--skip-download"],
-        capture_output=True, text=True, check=False, timeout=300, cwd=ROOT,
+        capture_output=True, text=True, check=False, timeout=550, cwd=ROOT,
     )  # fmt: skip
     report = json.loads(done.stdout)
     assert report["summary"]["parsing_errors"] == 0
