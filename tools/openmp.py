@@ -32,7 +32,11 @@ def main() -> int:
         subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", "libgomp1"], check=False, **quiet)  # type: ignore[call-overload]
         if present():
             return 0
-    cure = "brew install libomp" if sys.platform == "darwin" else "sudo apt-get install libgomp1 (or your system's name for it)"
+    cure = (
+        "brew install libomp"
+        if sys.platform == "darwin"
+        else "sudo apt-get install libgomp1 (or your system's name for it)"
+    )
     print(f"OpenMP's run-time library is missing; the boosted model can't train without it. Install it with: {cure}")
     return 1
 

@@ -87,11 +87,11 @@ def loaded(spec: ShopSpec) -> Platform:
 
 
 def copied(platform: Platform, change: Callable[[Table, pl.DataFrame], pl.DataFrame] | None = None) -> Platform:
-    """What was loaded, the demand history and forecasts in another lake, changed on the way; no measures, no records."""
+    """What was loaded, the demand history, forecasts and how they did, in another lake, changed on the way; no records."""
     tables = MemoryTables()
     for table in TABLES.values():
         rows = platform.tables.scan(table).collect()
-        kept = table.zone is not Zone.RESULTS or table is results.FORECASTS
+        kept = table.zone is not Zone.RESULTS or table in (results.FORECASTS, monitoring.FORECAST_SUMS)
         if rows.height and kept:
             replace_rows(tables, table, change(table, rows) if change else rows, None)
     return replace(in_memory(), tables=tables, clock=platform.clock)

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.metadata
 import json
 import multiprocessing
 import os
+import platform as machine
 import socket
 import tempfile
 import threading
@@ -27,6 +29,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -222,24 +225,28 @@ def delay(server: Server, platform: Platform, lines: pl.DataFrame, rate: int, se
     thread = threading.Thread(target=till)
     thread.start()
     total, runs = 0, 0
+    cpu: list[float] = []
     while not over.is_set() or total < count:
+        began = time.process_time()
         report = ingest_events(platform)
         total += report.events
         if report.events:
             runs += 1
+            cpu.append(time.process_time() - began)
             done.append((time.perf_counter(), total))
         else:
             time.sleep(0.05)
     thread.join()
-    waits = [next(at for at, seen in done if seen >= number) - began for began, number in sent_at]
+    waits = [next(at for at, seen in done if seen >= number) - sent for sent, number in sent_at]
     return {
-        "rate": rate, "events": count, "runs": runs, "p50_s": round(quantile(waits, 0.5), 2),
+        "rate": rate, "events": count, "runs": runs, "cpu_seconds_a_run": round(sum(cpu) / runs, 2), "p50_s": round(quantile(waits, 0.5), 2),
         "p95_s": round(quantile(waits, 0.95), 2), "max_s": round(max(waits), 2),
     }  # fmt: skip
 
 
-def measure(name: str, data: Path, folder: Path, port: int, rate: int, seconds: int) -> dict[str, Any]:
+def measure(name: str, data: Path, folder: Path, port: int, rate: int, seconds: int, newest: int = 0) -> dict[str, Any]:
     lines = SETS[name](data).sort("occurred_at", maintain_order=True)
+    lines = lines.tail(newest) if newest else lines
     sent = list(bodies(lines))
     lake = init_lake(folder / name).parent
     platform = open_platform(lake)
@@ -273,17 +280,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
+    parser.add_argument("--newest", type=int, default=0, help="only so many of the newest lines of a set; 0 = all")
     parser.add_argument("--rate", type=int, default=1000, help="events a second while the delay is measured")
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     results: dict[str, Any] = {"cores": os.cpu_count(), "batch_events": BATCH}
+    versions = {
+        name: importlib.metadata.version(name) for name in ("polars", "pyiceberg", "fastapi", "uvicorn", "pydantic")
+    }
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.sets:
-            results[name] = measure(name, asked.data, Path(folder), free_port(), asked.rate, asked.seconds)
+            load = os.getloadavg()[0]
+            found = measure(name, asked.data, Path(folder), free_port(), asked.rate, asked.seconds, asked.newest)
+            results[name] = {
+                "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": f"{os.cpu_count()} cores, {machine.machine()}",
+                "load_average": {"before": round(load, 1), "after": round(os.getloadavg()[0], 1)},
+                "versions": {"python": machine.python_version(), **versions},
+            } | found  # fmt: skip
             print(json.dumps({name: results[name]}, indent=2))
     if asked.out:
-        (asked.out / "events.json").write_text(json.dumps(results, indent=2) + "\n")
+        path = asked.out / "events.json"
+        earlier = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(earlier | results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

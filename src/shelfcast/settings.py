@@ -61,11 +61,18 @@ class Settings(BaseModel):
         default="warning", description="Least severity people are told of"
     )
     notify_digest_at: str = Field(
-        default="06:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="When the day's notice goes out; critical ones go at once"
+        default="06:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="When the day's notice goes out; critical ones go at once",
     )
-    notify_time_zone: str = Field(default="UTC", description="Whose clock notify_digest_at means, such as Europe/Berlin")
+    notify_time_zone: str = Field(
+        default="UTC", description="Whose clock notify_digest_at means, such as Europe/Berlin"
+    )
     notify_escalate_after_hours: float = Field(
-        default=4.0, gt=0, le=720, description="A critical alert nobody acknowledged for so long is escalated (others: six times that)"
+        default=4.0,
+        gt=0,
+        le=720,
+        description="A critical alert nobody acknowledged for so long is escalated (others: six times that)",
     )
     smtp_host: str = Field(default="", description="Mail server; its password comes from SHELFCAST_SMTP_PASSWORD only")
     smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server")

@@ -20,7 +20,6 @@ from shelfcast.domain.errors import BadParameter, NotFound
 from shelfcast.ports.engine import Engine, Exchange
 from tests.spark.sessions import spark_session
 
-
 # PySpark leaves its own sockets to the garbage collector.
 SPARK = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

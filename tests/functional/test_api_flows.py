@@ -427,7 +427,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(shop):
     started = shop("POST", "/v1/jobs", {"kind": "cycle"}, role=Role.PLANNER).json()
     command = [sys.executable, "-m", "shelfcast", "worker", "--lake", str(shop.folder), "--until-empty"]
     worker = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while shop.get(f"/v1/jobs/{started['job_id']}")["state"] == "queued" and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(worker.pid, signal.SIGKILL)

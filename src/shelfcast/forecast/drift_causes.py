@@ -46,6 +46,8 @@ def segments_moved(cells: pl.DataFrame, dimensions: Sequence[str]) -> list[str]:
                 ((pl.col("mean") - pl.col("units")).sum() / total).alias("share"),
                 (pl.col("units").sum() / units).alias("sales"),
             )
+            # Of the parts that err to the same side: those that err to the other would make shares over 100 %.
+            .with_columns(pl.col("share") / pl.col("share").clip(lower_bound=0).sum())
             .filter((pl.col("share") >= LEAST_SHARE) & (pl.col("share") >= TIMES_ITS_SALES * pl.col("sales")))
             .sort("share", name, descending=[True, False])
             .head(MOST_NAMED)

@@ -24,7 +24,8 @@ LEAST_CELLS = 50
 MATERIAL_ALL, MATERIAL_SEGMENT = 0.10, 0.15
 """Bias under which nobody would order differently: a week's lean of 10 % of everything, 15 % of a part."""
 ERROR_MARGIN, COVERAGE_MARGIN = 0.25, 0.08
-TRACKING, TRACKING_MATERIAL = 20.0, 0.05
+TRACKING = 20.0
+TRACKING_MATERIAL_ALL, TRACKING_MATERIAL_SEGMENT = 0.08, 0.15
 SPREADS = 4.0
 """Robust deviations of its own past a segment may move before a day counts."""
 
@@ -185,7 +186,7 @@ def _tracking(one: Days) -> Measure | None:
         return None
     value = tracking_signal(known)
     lean = one.ratio("error", "units", LONG_DAYS)
-    material = TRACKING_MATERIAL if one.segment == "all" else 2 * TRACKING_MATERIAL
+    material = TRACKING_MATERIAL_ALL if one.segment == "all" else TRACKING_MATERIAL_SEGMENT
     # At its largest possible value it can't be exceeded: a lean too small to matter doesn't count.
     size = TRACKING if abs(lean) >= material else float(len(known))
     above = value >= 0
@@ -212,7 +213,10 @@ def _coverage(one: Days, promise: Promise) -> Measure | None:
     value = one.ratio("inside_80", "cells", ERROR_DAYS)
     past = one.rolling("inside_80", "cells", ERROR_DAYS, ERROR_DAYS + 1)
     known = len(past) >= LEAST_USUAL
-    centre, spread = usual_of(past) if known else (promise.scores.get("coverage_80", 0.8), 0.0)
+    if not known and "coverage_80" not in promise.scores:
+        # Small counts lie inside more often than in 80 % of days: without a backtest nobody can say how often.
+        return None
+    centre, spread = usual_of(past) if known else (promise.scores["coverage_80"], 0.0)
     margin = max(COVERAGE_MARGIN, SPREADS * spread)
     above = value >= centre
     says = f"{value:.1%} of {ERROR_DAYS} days were inside the 80 % band; {centre:.1%} is usual ({_named(one)})."

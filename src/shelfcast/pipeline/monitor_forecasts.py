@@ -16,7 +16,7 @@ from shelfcast.lake.replace import replace
 from shelfcast.pipeline import model_records
 from shelfcast.ports.platform import Platform
 
-CATCH_UP = 35
+CATCH_UP = 63
 """Periods looked back for days that were never scored (the monitor was added later, or nights were left out)."""
 AGAIN = 3
 """Newest periods that are tried again when nothing could be scored: their sales may be late."""

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shelfcast.domain.errors import BadParameter, Conflict, NotFound
+from shelfcast.domain.errors import BadParameter, Conflict, NotFound, ShelfcastError
 from shelfcast.pipeline import audit_changes, job_kinds, queue_jobs
 from shelfcast.pipeline.queue_jobs import Job
 from shelfcast.pipeline.recurrence import Recurrence, parse
@@ -266,11 +266,25 @@ def next_runs(one: Stored, now: datetime, count: int = 3) -> list[datetime]:
 
 
 def tick(platform: Platform, *, host: str = "") -> list[Decided]:
-    """Decide every occurrence that is due and start its job; what was decided. Any number of workers may call it at once."""
-    decided = []
+    """Decide every occurrence that is due and start its job; what was decided. Any number of workers may call it at once.
+
+    Raises:
+        ShelfcastError: a schedule can't be used any more (its job has other parameters now); the others were decided.
+    """
+    decided: list[Decided] = []
+    broken: ShelfcastError | None = None
     for one in schedules(platform):
-        if one.schedule.enabled and one.since is not None and (done := _decide(platform, one, host)) is not None:
+        if not one.schedule.enabled or one.since is None:
+            continue
+        try:
+            done = _decide(platform, one, host)
+        except ShelfcastError as error:
+            broken = broken or error
+            continue
+        if done is not None:
             decided.append(done)
+    if broken is not None:
+        raise broken
     return decided
 
 

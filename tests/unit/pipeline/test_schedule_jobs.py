@@ -173,6 +173,17 @@ def test_run_now_starts_the_job_with_its_parameters(platform):
     assert job.schedule == "nightly" and job.created_by == "bob" and dict(job.parameters) == {"what": "orders"}
 
 
+def test_a_schedule_that_cannot_be_used_any_more_does_not_hold_up_the_others(platform):
+    schedule_jobs.save(platform, "ann", NIGHTLY)
+    schedule_jobs.save(platform, "ann", replace_name("another"))
+    record = platform.records.get(schedule_jobs.KIND, "another")
+    platform.records.put(schedule_jobs.KIND, "another", dict(record.body) | {"parameters": {"gone": 1}})
+    at(platform, "2026-01-06T03:00")
+    with pytest.raises(BadParameter, match="gone"):
+        schedule_jobs.tick(platform)
+    assert [queue_jobs.get(platform, one).schedule for one in jobs(platform)] == ["nightly"]
+
+
 class Killed(BaseException):
     pass
 
