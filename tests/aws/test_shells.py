@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -219,6 +221,17 @@ def request(method: str, path: str, body: Any = None, **headers: str) -> dict[st
     }  # fmt: skip
 
 
+@pytest.fixture
+def loop() -> Iterator[None]:
+    """Mangum makes an event loop where there is none and leaves it to the process: here the test closes it."""
+    made = asyncio.new_event_loop()
+    asyncio.set_event_loop(made)
+    yield
+    asyncio.set_event_loop(None)
+    made.close()
+
+
+@pytest.mark.usefixtures("loop")
 def test_the_api_answers_through_the_gateway(server: Emulator, lake: Places) -> None:
     pytest.importorskip("mangum")
     from shelfcast.domain.access import Role
