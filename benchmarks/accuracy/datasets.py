@@ -52,8 +52,8 @@ def _rossmann(data: Path, task: str, windows: int) -> Prepared:
     )
 
 
-def freshretailnet(data: Path, every: int = 10) -> Prepared:
-    """Fresh grocery, every tenth store, seven days. Scored on days in stock: on the others sales aren't demand."""
+def freshretailnet(data: Path, every: int = 1) -> Prepared:
+    """Fresh grocery, seven days. Scored on days in stock: on the others sales aren't demand."""
     folder = data / "freshretailnet"
     rows = (
         pl.read_parquet(folder / "sales.parquet")
@@ -86,11 +86,11 @@ def freshretailnet(data: Path, every: int = 10) -> Prepared:
             "unique_id", "ds", y=pl.col("sale_amount").cast(pl.Float64)
         ),
         in_stock_share=rows.select("unique_id", "ds", in_stock_share=share),
-        notes={"what": f"fresh grocery, every {every}th store; scored on days in stock; weather as it came"},
+        notes={"what": "fresh grocery; scored on days in stock; weather as it came"},
     )
 
 
-def online_retail(data: Path, least_days: int = 30, every: int = 3) -> Prepared:
+def online_retail(data: Path, least_days: int = 30) -> Prepared:
     """UK web retailer, net units of goods sold on 30 days or more; a day without a line is a day without sales."""
     lines = pl.read_parquet(data / "online_retail" / "transactions.parquet").with_columns(
         pl.col("item_id").cast(pl.String).str.to_uppercase().alias("unique_id"), pl.col("ts").dt.date().alias("ds")
@@ -102,11 +102,8 @@ def online_retail(data: Path, least_days: int = 30, every: int = 3) -> Prepared:
         .agg(y=pl.col("units").sum().cast(pl.Float64))
     )
     chosen = days.group_by("unique_id").len().filter(pl.col("len") >= least_days).sort("unique_id")["unique_id"]
-    chosen = chosen.gather_every(every)
     grid = _whole_grid(days.filter(pl.col("unique_id").is_in(chosen.implode())), lines["ds"].max())
-    return Prepared(
-        grid, "D", 14, 2, 7, notes={"what": f"web shop, net units (returns are negative), every {every}rd item"}
-    )
+    return Prepared(grid, "D", 14, 2, 7, notes={"what": "web shop, net units (returns are negative)"})
 
 
 def pharmacy_pos(data: Path) -> Prepared:

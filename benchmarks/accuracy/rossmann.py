@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER [--task 1D|1W] [--windows K] [--threads N]
     python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER --task 1W --only 3      a window alone, on a busy machine
-    python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER --task 1W --join        those windows as one result
+    python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER --task 1W --join [--out FILE]    those windows as one result
 
 PATH holds sales.parquet, stores.parquet and store_states.parquet; FOLDER gets the inputs of the command and the scores.
 Protocol (autogluon/fev, fev_bench): rossmann_1D horizon 48, 10 windows, season 7; rossmann_1W horizon 13, 8 windows,
@@ -18,10 +18,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import holidays
@@ -33,6 +36,22 @@ TASKS = {
     "1D": {"frequency": "D", "horizon": "48", "windows": "10", "seasonality": "7"},
     "1W": {"frequency": "W", "horizon": "13", "windows": "8", "seasonality": "1"},
 }
+
+PUBLISHED = {
+    "1D": {
+        "TabPFN-TS": {"sql": 0.2389, "wape": 0.0998, "seconds": 10539},
+        "Chronos-2": {"sql": 0.2835, "wape": 0.1198, "seconds": 101},
+        "LightGBM": {"sql": 0.3412, "wape": 0.1126},
+        "Seasonal Naive": {"sql": 0.9137, "wape": 0.2692, "mase": 0.7886},
+    },
+    "1W": {
+        "TabPFN-TS": {"sql": 0.2538, "wape": 0.0791},
+        "Chronos-2": {"sql": 0.3077, "wape": 0.0964},
+        "LightGBM": {"sql": 0.6779, "wape": 0.1884},
+        "Seasonal Naive": {"sql": 0.8988, "wape": 0.2192},
+    },
+}
+"""Rows of the published table (autogluon/fev, fev_bench), to stand beside ours; seconds for all windows."""
 
 
 def daily(data: Path) -> pl.DataFrame:
@@ -141,7 +160,9 @@ def prepare(data: Path, work: Path, task: str) -> dict[str, Path]:
 
 
 def one_window(paths: dict[str, Path], work: Path, name: str, number: int, threads: int) -> None:
-    """What the command does for one of its windows; appended to a file."""
+    """What the command does for one of its windows; appended to a file, with the coverage of open days by randomised PIT."""
+    import honest
+
     from shelfcast.domain.quantiles import GRID
     from shelfcast.forecast.backtest import Task, peak_mb, scores_of, window_of
     from shelfcast.forecast.forecasters import champion, seasonal_naive, single_baselines
@@ -162,31 +183,60 @@ def one_window(paths: dict[str, Path], work: Path, name: str, number: int, threa
         for model, (forecast, seconds) in forecaster(window.panel, levels, wanted.seed).items():
             scored[model] = scores_of(window, forecast, levels, chosen) | {
                 "window": number, "cutoff": str(window.cutoff), "seconds": round(seconds, 3), "peak_mb": peak_mb(),
+                "pit": honest.pit_counts(window, forecast, np.random.default_rng(number)),
             }  # fmt: skip
+            if model == "ensemble":
+                np.savez_compressed(
+                    work / f"{name}_{number}.npz", quantiles=forecast.quantiles.astype(np.float32),
+                    levels=np.array(levels), actual=window.actual, scale=window.scale,
+                    periods=window.panel.periods[-wanted.horizon :],
+                )  # fmt: skip
     made = {"window": number, "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "models": scored}
-    made["processor_seconds"] = round(time.process_time(), 1)
+    made |= {"processor_seconds": round(time.process_time(), 1), "load": round(os.getloadavg()[0], 1)}
     with (work / f"{name}_windows.jsonl").open("a") as file:
         file.write(json.dumps(made) + "\n")
     best = scored["ensemble"]
-    print(f"{name} window {number} {window.cutoff}: SQL {best['sql']:.4f}, WAPE {best['wape']:.4f}, {best['coverage']}")
+    cells, in80, in95 = best["pit"]["all"]
+    print(
+        f"{name} window {number} {window.cutoff}: SQL {best['sql']:.4f}, WAPE {best['wape']:.4f}, bias {best['bias']:+.3f}, "
+        f"PIT {in80 / cells:.3f} {in95 / cells:.3f}, {best['seconds']:.0f} s"
+    )
 
 
-def join(work: Path, name: str) -> None:
+def join(work: Path, name: str, out: Path | None) -> None:
     """Mean over the windows scored alone; of a window scored twice the later counts."""
+    import honest
+
     from shelfcast.forecast.backtest import summary_of
 
     rows = [json.loads(line) for line in (work / f"{name}_windows.jsonl").read_text().splitlines()]
     windows = {row["window"]: row for row in rows}
     have = [windows[number] for number in sorted(windows)]
     missing = sorted(set(range(1, int(TASKS[name]["windows"]) + 1)) - set(windows))
-    models = {model: summary_of([row["models"][model] for row in have]) for model in have[0]["models"]}
-    document = {"task": f"rossmann_{name}", "missing_windows": missing, "models": models, "pieces": [
-        {key: row[key] for key in ("window", "at", "processor_seconds")} for row in have
-    ]}  # fmt: skip
-    (work / f"{name}_joined.json").write_text(json.dumps(document, indent=1) + "\n")
+    models = {}
+    for model in have[0]["models"]:
+        scored = [row["models"][model] for row in have]
+        models[model] = summary_of([{k: v for k, v in one.items() if k != "pit"} for one in scored])
+        models[model]["pit"] = honest.pooled(one["pit"] for one in scored)
+        for row, one in zip(models[model]["windows"], scored, strict=True):
+            row["pit"] = honest.pooled([one["pit"]])["all"]
+    document = {
+        "task": {"name": f"rossmann_{name}", **TASKS[name]}, "missing_windows": missing, "models": models,
+        "published": PUBLISHED[name], "measured": {
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, shared with other work", "python": platform.python_version(),
+            **{package: version(package) for package in ("lightgbm", "numpy", "polars")},
+            "windows": [{key: row[key] for key in ("window", "at", "processor_seconds", "load")} for row in have],
+        },
+    }  # fmt: skip
+    if out is not None:
+        whole = json.loads(out.read_text()) if out.exists() else {}
+        whole[f"rossmann_{name}"] = document
+        out.write_text(json.dumps(whole, indent=1) + "\n")
     for model, scores in models.items():
+        inside = scores["pit"]["all"]
         print(
-            f"{model:<24} SQL {scores['sql']:.4f}  WAPE {scores['wape']:.4f}  bias {scores['bias']:+.4f}  {scores['coverage']}"
+            f"{model:<24} SQL {scores['sql']:.4f}  WAPE {scores['wape']:.4f}  MASE {scores['mase']:.4f}  bias {scores['bias']:+.4f}  "
+            f"PIT {inside['80']} {inside['95']}  {scores['seconds']:.0f} s  {scores['peak_mb']:.0f} MB"
         )
     if missing:
         print(f"without windows {missing}")
@@ -202,9 +252,10 @@ def main() -> None:
     parser.add_argument("--prepare-only", action="store_true")
     parser.add_argument("--only", type=int, help="Score this window alone (1 is the oldest) and keep it.")
     parser.add_argument("--join", action="store_true", help="Put the windows scored alone together.")
+    parser.add_argument("--out", type=Path, help="With --join: put the result of the task into this JSON file.")
     given = parser.parse_args()
     if given.join:
-        join(given.work, given.task)
+        join(given.work, given.task, given.out)
         return
     paths = prepare(given.data, given.work, given.task)
     if given.only:

@@ -118,7 +118,7 @@ class Grid:
         return np.asarray(self.origin + steps * (7 if self.frequency == "W" else 1))
 
 
-def _days(frame: pl.DataFrame, name: str, what: str) -> NDArray[np.datetime64]:
+def days_of(frame: pl.DataFrame, name: str, what: str) -> NDArray[np.datetime64]:
     column = frame[name]
     if column.dtype == pl.String:
         column = column.str.to_date(strict=False)
@@ -171,7 +171,7 @@ def panel_from_long(
         raise BadParameter.unknown("fill", fill, FILLS)
     if history.height == 0:
         raise BadInput("the history has no rows; give at least one series with one period.")
-    days = _days(history, columns.time, "history")
+    days = days_of(history, columns.time, "history")
     grid = _grid(days, frequency)
     keys = _keys(history, columns.series)
     row, column = _positions(history, keys, columns.series), grid.index(days)
@@ -285,7 +285,7 @@ def _from_table(
         )
     shared = tuple(name for name in columns.series if name in table.columns)
     groups = keys.select(shared).unique(maintain_order=True) if shared else pl.DataFrame({"all": [0]})
-    row, column = _positions(table, groups, shared), grid.index(_days(table, columns.time, f"{role} table"))
+    row, column = _positions(table, groups, shared), grid.index(days_of(table, columns.time, f"{role} table"))
     inside = (row >= 0) & (column >= 0) & (column < grid.count)
     to_group = _positions(keys, groups, shared)
     found = {}

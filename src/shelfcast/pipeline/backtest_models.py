@@ -10,6 +10,7 @@ import polars as pl
 
 from shelfcast.domain.errors import BadFile
 from shelfcast.features.long_format import Columns, infer_columns, panel_from_long
+from shelfcast.features.long_format_notes import notes_on
 from shelfcast.features.panel import Panel
 from shelfcast.forecast.backtest import Task, backtest
 from shelfcast.forecast.forecasters import CHAMPION, champion, seasonal_naive, single_baselines
@@ -48,14 +49,17 @@ def read_table(path: Path) -> pl.DataFrame:
         raise BadFile(f"{path} can't be read as Parquet or CSV ({first}); check the file.") from error
 
 
-def load_panel(sources: Sources, frequency: str) -> tuple[Panel, Columns]:
-    """Files to a panel, with the roles of the columns that were used."""
+def load_panel(sources: Sources, frequency: str, notes: list[str] | None = None) -> tuple[Panel, Columns]:
+    """Files to a panel, with the roles of the columns that were used. `notes` gets what isn't used, and why."""
     history = read_table(sources.history)
     columns = infer_columns(history, sources.series, sources.time, sources.target)
     optional = [
         None if path is None else read_table(path) for path in (sources.known_future, sources.static, sources.observed)
     ]
     known_future, static, observed = optional
+    found = notes_on(history, columns, {"known_future": known_future, "static": static, "observed": observed})
+    if notes is not None:
+        notes += found
     panel = panel_from_long(
         history, columns, frequency, known_future=known_future, static=static, observed=observed, fill=sources.fill
     )

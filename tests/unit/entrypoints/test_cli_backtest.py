@@ -110,3 +110,42 @@ def test_a_share_in_stock_among_what_was_observed_marks_stock_outs(
     stock.drop("units").with_columns(in_stock_share=pl.lit(7.0)).write_parquet(path)
     assert run("--history", history, *options, "--observed", path) != 0
     assert "0 to 1" in capsys.readouterr().err
+
+
+def test_what_is_not_used_is_said(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    items, out = tmp_path / "items.csv", tmp_path / "scores.json"
+    items.write_text("item_id,colour,since\ni0,red,2019-01-01\ni1,blue,2019-02-01\n")
+    options = ["--frequency", "M", "--horizon", "3", "--windows", "1", "--seasonality", "12", "--threads", "1"]
+    assert run("--history", history, *options, "--static", items, "--json", out) == 0
+    shown = capsys.readouterr().out
+    assert "static: column since holds Date" in shown
+    assert "static: 2 of 4 item_id have no row, the first: i2." in shown
+    assert len(json.loads(out.read_text())["task"]["notes"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "rows", "message"),
+    [
+        ("--static", "item_id,colour\nx9,red\n", "no row for any series"),
+        ("--static", "item_id,colour\n", "no row for any series"),
+        ("--known-future", "item_id,month,promo\nx9,2021-01-01,1\n", "no row for any series"),
+        ("--known-future", "month,promo\n1999-01-01,1\n1999-02-01,0\n", "covers 1999-01-01 to 1999-02-01"),
+        ("--observed", "day,visitors\n2021-01-01,1\n", "no column 'month'"),
+    ],
+)
+def test_tables_that_have_nothing_in_common_with_the_history_are_refused(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, rows: str, message: str
+) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text(rows)
+    assert run("--history", history, "--frequency", "M", "--horizon", "3", option, table) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_scores_that_cannot_be_written_are_refused_before_the_work(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--history", history, "--frequency", "M", "--horizon", "3", "--json", tmp_path) == 2
+    shown = capsys.readouterr()
+    assert "can't be written" in shown.err
+    assert "Columns:" not in shown.out

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from shelfcast.domain.errors import BadParameter
     from shelfcast.pipeline.backtest_models import Panel
 
 
@@ -45,12 +47,18 @@ def backtest(
     task = Task(horizon, windows, seasonality, levels, seed)
     task.check()
     names = tuple(name.strip() for name in series.split(",") if name.strip())
-    panel, columns = load_panel(Sources(history, known_future, static, observed, names, time, target, fill), frequency)
+    _check_writable(json)
+    notes: list[str] = []
+    sources = Sources(history, known_future, static, observed, names, time, target, fill)
+    panel, columns = load_panel(sources, frequency, notes)
     roles = roles_of(panel, columns)
     _print_roles(roles, panel)
+    for note in notes:
+        typer.echo(f"  note: {note}")
     with Bars() as bars:
         document = backtest_models(panel, task, bars, threads=threads)
     document["task"]["columns"] = roles
+    document["task"]["notes"] = notes
     if json is not None:
         _write(json, document)
     _print_scores(document)
@@ -72,16 +80,33 @@ def _print_roles(roles: dict[str, Any], panel: Panel) -> None:
         typer.echo(f"  {role}: {shown or '-'}")
 
 
+def _check_writable(path: Path | None) -> None:
+    """Say before the work, not after it, that the scores can't be written."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from error
+    if path.is_dir():
+        raise _unwritable(path, "it's a folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise _unwritable(path, "no permission")
+
+
+def _unwritable(path: Path, why: str | None) -> BadParameter:
+    from shelfcast.domain.errors import BadParameter
+
+    return BadParameter(f"the scores can't be written to {path} ({why}); give another --json.")
+
+
 def _write(path: Path, document: dict[str, Any]) -> None:
     import json
 
-    from shelfcast.domain.errors import BadParameter
-
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
-        raise BadParameter(f"the scores can't be written to {path} ({error.strerror}); give another --json.") from error
+        raise _unwritable(path, error.strerror) from error
 
 
 def _print_scores(document: dict[str, Any]) -> None:
