@@ -131,11 +131,13 @@ class EventsParameters(Parameters):
 
 
 class MaintainParameters(Parameters):
-    """Join small files, expire snapshots, delete what nothing refers to, forget old jobs."""
+    """Join small files, expire snapshots, delete what nothing refers to, forget old nights and jobs."""
 
     grace_hours: float = Field(default=24.0, ge=1, le=24 * 365)
     """Unreferenced files younger than this stay: a write may be under way."""
     forget_jobs_after_days: int = Field(default=90, ge=1, le=3650)
+    keep_nights: int = Field(default=400, ge=100, le=3650)
+    """Nights of forecasts, orders and measures that are kept; of explanations and window demand 62."""
 
 
 @dataclass(frozen=True)
@@ -202,12 +204,33 @@ def run_cycle(
     if "forecast" in steps:
         overridden = override_forecasts.apply(platform, chosen.cutoff).series
     done += run_cycle(platform, chosen, steps=last).steps
-    approved = decide_orders.approve_auto(platform, job.created_by) if parameters.approve_auto else 0
+    held = orders_held(platform) if parameters.approve_auto else ""
+    approved = decide_orders.approve_auto(platform, job.created_by) if parameters.approve_auto and not held else 0
+    if held:
+        platform.progress.done("Approving", held)
     return {
         "cutoff": chosen.cutoff.isoformat(),
         "steps": [asdict(one) | {"rows": dict(one.rows), "summary": _plain(one.summary)} for one in done],
-        "overridden_series": overridden, "approved_lines": approved,
+        "overridden_series": overridden, "approved_lines": approved, "orders_held": held,
     }  # fmt: skip
+
+
+NO_ORDERS = (
+    "data.freshness:sales", "data.freshness:stock", "data.freshness:open_orders", "data.zero_stock:stock", "data.shifted_days:sales",
+)  # fmt: skip
+"""Alerts (cause:subject) under which nobody should order unseen: the quantities rest on the very numbers that are wrong."""
+
+
+def orders_held(platform: Platform) -> str:
+    """Of a cycle that approves by itself: why no order goes out without a person tonight; empty when nothing speaks against it."""
+    from shelfcast.pipeline import raise_alerts
+
+    for one in raise_alerts.standing(platform):
+        if one.finding.key in NO_ORDERS:
+            return (
+                f"No line was approved by itself: {one.finding.says} Look at the orders, approve by hand what is right."
+            )
+    return ""
 
 
 def load(platform: Platform, settings: LakeSettings, parameters: LoadParameters, job: Job) -> Mapping[str, Any]:
@@ -273,7 +296,9 @@ def maintain(platform: Platform, settings: LakeSettings, parameters: MaintainPar
     from shelfcast.pipeline.maintain_lake import maintain_lake
 
     del job
-    done = maintain_lake(platform, keep=settings.keep_snapshots, grace_hours=parameters.grace_hours)
+    done = maintain_lake(
+        platform, keep=settings.keep_snapshots, grace_hours=parameters.grace_hours, keep_nights=parameters.keep_nights
+    )
     forgotten = queue_jobs.prune(platform, timedelta(days=parameters.forget_jobs_after_days))
     return {"tables": {name: asdict(one) for name, one in done.items()}, "jobs_forgotten": forgotten}
 

@@ -3227,7 +3227,7 @@ export interface components {
         };
         /**
          * MaintainParameters
-         * @description Join small files, expire snapshots, delete what nothing refers to, forget old jobs.
+         * @description Join small files, expire snapshots, delete what nothing refers to, forget old nights and jobs.
          */
         MaintainParameters: {
             /**
@@ -3241,6 +3241,12 @@ export interface components {
              * @default 90
              */
             forget_jobs_after_days: number;
+            /**
+             * Keep Nights
+             * @description Nights of forecasts, orders and measures that are kept; of explanations and window demand 62.
+             * @default 400
+             */
+            keep_nights: number;
         };
         /** MappingText */
         MappingText: {
@@ -6377,7 +6383,8 @@ export interface components {
             /**
              * @default {
              *       "grace_hours": 24,
-             *       "forget_jobs_after_days": 90
+             *       "forget_jobs_after_days": 90,
+             *       "keep_nights": 400
              *     }
              */
             parameters: components["schemas"]["MaintainParameters"];

@@ -107,12 +107,15 @@ def export(
 def maintain(
     lake: Lake = HERE,
     grace_hours: Annotated[float, typer.Option(help="Leave files younger than this alone.", min=0)] = 1.0,
+    keep_nights: Annotated[
+        int, typer.Option(help="Nights of forecasts, orders and measures that are kept.", min=100)
+    ] = 400,
 ) -> None:
-    """Join small files, expire old snapshots, free disk."""
+    """Forget nights long past, join small files, expire old snapshots, free disk."""
     from shelfcast.bootstrap import open_lake
     from shelfcast.entrypoints.cli import render
     from shelfcast.pipeline.maintain_lake import maintain_lake
 
     settings, platform = open_lake(lake)
-    done = maintain_lake(platform, keep=settings.keep_snapshots, grace_hours=grace_hours)
+    done = maintain_lake(platform, keep=settings.keep_snapshots, grace_hours=grace_hours, keep_nights=keep_nights)
     render.maintenance(done, grace_hours)
