@@ -208,10 +208,19 @@ def open_aws(environ: Mapping[str, str], progress: Progress | None = None) -> tu
     Raises:
         BadParameter: the environment names no whole lake, or settings that aren't allowed.
     """
+    platform = aws_platform(environ, progress)
+    return aws_settings(environ, platform), platform
+
+
+def aws_platform(environ: Mapping[str, str], progress: Progress | None = None) -> Platform:
+    """The platform alone: nothing is asked of AWS yet, so a function that reads no settings needs no right to them.
+
+    Raises:
+        BadParameter: the environment names no whole lake.
+    """
     workers = int(environ.get("SHELFCAST_WORKERS", "1"))
     on_spark = environ.get("SHELFCAST_ENGINE", "") == "spark"
-    platform = aws(AwsPlaces.read(environ), progress, workers=workers, on_spark=on_spark)
-    return aws_settings(environ, platform), platform
+    return aws(AwsPlaces.read(environ), progress, workers=workers, on_spark=on_spark)
 
 
 def aws_settings(environ: Mapping[str, str], platform: Platform) -> Settings:

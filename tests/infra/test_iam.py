@@ -69,6 +69,17 @@ def test_a_role_handed_on_is_handed_to_one_service() -> None:
                 assert "iam:PassedToService" in str(statement.get("Condition", "")), resource
 
 
+def test_a_role_whose_service_fetches_our_image_may_do_so() -> None:
+    """SageMaker fetches a container's image as the job's role, Fargate as the role that starts the task."""
+    starts = {"compute.LongStepRole", "compute.TaskStartRole", "models.TrainingRole"}
+    for role in cf.resources("AWS::IAM::Role"):
+        if str(role) in starts:
+            actions = {text for one in cf.statements(role) for text in cf.texts(one["Action"])}
+            assert {"ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"} <= actions, role
+            starts.discard(str(role))
+    assert starts == set()
+
+
 @pytest.mark.parametrize("bucket", cf.resources("AWS::S3::Bucket"), ids=str)
 def test_buckets_are_private_versioned_encrypted_and_reached_over_tls_only(bucket: cf.Resource) -> None:
     properties = bucket.properties

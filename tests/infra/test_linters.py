@@ -61,7 +61,7 @@ def findings() -> list[tuple[str, str, str]]:
     """Check, resource and what it says, of everything checkov holds against the templates."""
     program = checkov()
     if program is None:
-        pytest.skip("checkov is not installed (its own environment): make .venv/.checkov")
+        pytest.skip("checkov is not installed (it has an environment of its own): make checkov")
     done = subprocess.run(
         [program, "--directory", str(cf.INFRA), "--framework", "cloudformation", "--compact", "--quiet", "--output", "json", "--skip-download"],
         capture_output=True, text=True, check=False, timeout=550, cwd=ROOT,

@@ -89,6 +89,15 @@ def test_a_long_step_can_run_in_three_places(step: str) -> None:
     assert all(one["Variable"] == f"$.placement.{step}" for one in choice["Choices"])
 
 
+def test_a_container_that_died_is_missed_soon() -> None:
+    from shelfcast.adapters.aws.task import BEAT_SECONDS
+
+    waiting = [one for one in MACHINES["cycle"]["States"].values() if "waitForTaskToken" in one.get("Resource", "")]
+    assert len(waiting) == 3
+    for one in waiting:
+        assert 5 * BEAT_SECONDS < one["HeartbeatSeconds"] < one["TimeoutSeconds"]
+
+
 @pytest.mark.parametrize("machine", sorted(MACHINES))
 def test_every_state_is_reached_and_leads_somewhere(machine: str) -> None:
     states = MACHINES[machine]["States"]

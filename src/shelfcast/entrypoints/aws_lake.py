@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from shelfcast.bootstrap import aws_metrics, aws_settings, lake_settings, open_aws
+from shelfcast.bootstrap import aws_metrics, aws_platform, aws_settings, lake_settings
 from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.pipeline.run_named_step import run_named_step, step_metrics
 from shelfcast.ports.platform import Platform
@@ -15,7 +15,7 @@ from shelfcast.ports.platform import Platform
 
 @lru_cache(maxsize=1)
 def platform() -> Platform:
-    return open_aws(os.environ)[1]
+    return aws_platform(os.environ)
 
 
 def settings() -> LakeSettings:

@@ -25,6 +25,8 @@ SOURCE = ("pyproject.toml", "README.md", "LICENSE", "requirements", "src", "web"
 NOT_SOURCE = frozenset({"node_modules", "__pycache__", ".mypy_cache", ".pytest_cache", "dist", "test-results"})
 BUCKET_OUTPUTS = ("RawBucket", "LakeBucket", "BlobsBucket", "ExportsBucket", "WebBucket", "AuditBucket", "LogsBucket")
 """Outputs that name buckets, the log bucket last: emptying the others writes into it."""
+REMOVALS = 3
+"""How often a removal is tried."""
 CHANGEABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 MEDIA = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -73,8 +75,8 @@ def stack_name(stage: str) -> str:
     Raises:
         BadParameter: a name that can't begin every resource's name.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", stage):
-        raise BadParameter(f"stage {stage!r} can't be used: 1 to 12 lower-case letters and digits, a letter first.")
+    if not re.fullmatch(r"[a-z][a-z0-9]{0,9}", stage):
+        raise BadParameter(f"stage {stage!r} can't be used: 1 to 10 lower-case letters and digits, a letter first.")
     return f"shelfcast-{stage}"
 
 
@@ -148,11 +150,18 @@ def destroy(stacks: CloudStacks, stage: str, *, listen: Listener, say: Say) -> l
     if before.parameters.get("ProtectData") == "true" and before.status in CHANGEABLE:
         say("Protection against deletion is taken off")
         stacks.change_parameters(name, {"ProtectData": "false", "ScheduleState": "DISABLED"}, listen)
-    for output in BUCKET_OUTPUTS:
-        if bucket := before.outputs.get(output, ""):
-            count = stacks.empty(bucket, lambda _: None)
-            say(f"{bucket}: {count:,} object versions deleted")
-    stacks.delete(name, listen)
+    if group := before.outputs.get("ModelGroup", ""):
+        say(f"{group}: {stacks.forget_models(group):,} versions of the model deleted")
+    for left in reversed(range(REMOVALS)):
+        _empty(stacks, before, say)
+        try:
+            stacks.delete(name, listen)
+            break
+        except Conflict as refused:
+            # Access logs and the trail arrive minutes after what they tell of: a bucket fills again while the stack goes.
+            if not left:
+                raise
+            say(f"Not all of it went ({refused}). The buckets are emptied again")
     account, region = stacks.place()
     kept = [
         f"Templates and code stay in s3://{code_bucket(account, region)} (other stages use it too); delete it by hand when none is left."
@@ -160,6 +169,13 @@ def destroy(stacks: CloudStacks, stage: str, *, listen: Listener, say: Say) -> l
     if before.outputs.get("KeyArn"):
         kept.append(f"Key {before.outputs['KeyArn']} is kept for 30 days, without charge, then gone.")
     return kept
+
+
+def _empty(stacks: CloudStacks, found: StackState, say: Say) -> None:
+    for output in BUCKET_OUTPUTS:
+        if bucket := found.outputs.get(output, ""):
+            count = stacks.empty(bucket, lambda _: None)
+            say(f"{bucket}: {count:,} object versions deleted")
 
 
 def environment(found: StackState) -> dict[str, str]:

@@ -36,6 +36,8 @@ TRANSITIONS_A_CYCLE = 14
 GB = 1e9
 INTERFACE_ENDPOINTS, ZONES = 8, 2
 ALARMS = 11
+WATCH_SECONDS, WATCH_TRANSITIONS = 6, 3
+"""The worker's hourly look where nothing waits: a cold start and a few reads."""
 IMAGE_GB, IMAGES = 1.2, 5
 
 Place = Literal["lambda", "fargate", "processing"]
@@ -257,7 +259,8 @@ def _services(usage: Usage) -> list[Line]:
     known, free = prices()["prices"], prices()["free"]
     writes = NIGHTS * (2000 + usage.series * 0.1) + usage.users * 2000
     reads = writes * 5
-    transitions = max(0.0, NIGHTS * TRANSITIONS_A_CYCLE + usage.scenarios * 8 - free["step_functions_transitions"])
+    made = NIGHTS * TRANSITIONS_A_CYCLE + usage.scenarios * 8 + HOURS * WATCH_TRANSITIONS
+    transitions = max(0.0, made - free["step_functions_transitions"])
     logs = 0.2 + usage.users * 0.02
     metrics = max(0, 2 * len(prices()["work"]) + 8 - free["metrics"])
     kms = max(0.0, NIGHTS * 1500 - free["kms_requests"])
@@ -283,6 +286,12 @@ def _idle(usage: Usage) -> list[Line]:
     lines = [
         Line("encryption key", "1 key", known["kms_key_month"], idle=True),
         Line("alarms", f"{ALARMS}, of which {free['alarms']} are free", alarms * known["alarm_month"], idle=True),
+        Line(
+            "hourly look for work",
+            f"{HOURS} of {WATCH_SECONDS} s",
+            HOURS * run_dollars(WATCH_SECONDS, "lambda", SMALLEST_MB),
+            idle=True,
+        ),
         Line("container images", f"{IMAGES} of {IMAGE_GB} GB", IMAGES * IMAGE_GB * known["ecr_gb_month"], idle=True),
     ]
     if usage.events:

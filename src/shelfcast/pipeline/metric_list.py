@@ -81,7 +81,7 @@ METRICS: tuple[Metric, ...] = (
         "alerts_standing", "gauge", "number", "Alerts", "Alerts that stand", "Open and acknowledged alerts, by the first part of their cause",
         ("severity", "state", "area"), query="sum by (severity, area) ({})",
     ),
-    Metric("", "gauge", "number", "Alerts", "Drift found", "Open findings of the monitor", cloud_name="DriftAlerts"),
+    Metric("", "gauge", "number", "Alerts", "Drift found", "Open findings of the monitor in data and forecasts", cloud_name="DriftAlerts"),
     Metric("notices_waiting", "gauge", "number", "Alerts", "Notices that wait to be sent", "Notices that wait to be sent"),
     Metric("disk_free_bytes", "gauge", "bytes", "Alerts", "Free disk", "Free bytes on the lake's disk"),
     Metric(

@@ -71,7 +71,10 @@ def run(platform: Platform, parameters: Parameters, run_id: str) -> Outcome:
     states = Counter(rows["state"].to_list())
     return Outcome(
         {"measures": rows.height + system_rows.height, "days scored": scored, "findings": len(found)},
-        {"watch": states["watch"], "open": states["open"], "retraining": asked, "findings": [one.says for one in found]},
+        {
+            "watch": states["watch"], "open": states["open"], "retraining": asked, "findings": [one.says for one in found],
+            "drift": sum(one.cause.startswith(("data.", "forecast.")) for one in found),
+        },
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def run_named_step(
 
     Args:
         given: fields of `steps.Parameters`; what is left out is the lake's setting, the cutoff the newest sales date.
-        delivery: of `ingest`: which to load; empty takes in till events alone.
+        delivery: of `ingest`: which to load; `incoming/dms/` takes in a database's changes, empty till events alone.
         what: of `export`: forecasts, orders, or a table.
 
     Returns:
@@ -74,6 +74,8 @@ def step_metrics(answer: Mapping[str, Any]) -> list[tuple[dict[str, float], dict
         found.append(({"Events": float(rows["events"]), "DeadLetters": float(rows["events_dead"])}, {}))
     if step == "quality" and "problems" in summary:
         found.append(({"QualityErrors": float(summary["problems"])}, {}))
+    if step == "monitor" and "drift" in summary:
+        found.append(({"DriftAlerts": float(summary["drift"])}, {}))
     return [(values, dimensions) for values, dimensions in found if values]
 
 
@@ -96,15 +98,16 @@ def _parameters(platform: Platform, settings: LakeSettings, given: Mapping[str, 
 
 def _ingest(platform: Platform, settings: LakeSettings, delivery: str) -> dict[str, int]:
     from shelfcast.pipeline.ingest_events import ingest_events
-    from shelfcast.pipeline.load_delivery import load_delivery
+    from shelfcast.pipeline.load_delivery import CHANGES, load_changes, load_delivery
 
-    reports = load_delivery(platform, delivery, settings) if delivery else []
+    changes = load_changes(platform, settings) if delivery == CHANGES else []
+    reports = load_delivery(platform, delivery, settings) if delivery and delivery != CHANGES else []
     events = ingest_events(platform, frequency=settings.frequency)
     return {
-        "files": len(reports),
-        "in": sum(one.rows_in for one in reports),
-        "kept": sum(one.kept for one in reports),
-        "quarantined": sum(one.quarantined for one in reports),
+        "files": len(reports) + sum(one.files for one in changes),
+        "in": sum(one.rows_in for one in reports) + sum(one.rows_in for one in changes),
+        "kept": sum(one.kept for one in reports) + sum(one.upserted for one in changes),
+        "quarantined": sum(one.quarantined for one in reports) + sum(one.quarantined for one in changes),
         "events": events.events,
         "events_dead": events.dead,
     }

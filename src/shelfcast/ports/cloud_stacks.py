@@ -96,6 +96,11 @@ class CloudStacks(Protocol):
         """Delete every version of every object; how many that were. A bucket that isn't there counts 0."""
         ...
 
+    def forget_models(self, group: str) -> int:
+        """Delete every version in a group of models, which else can't be removed; how many that were. A group that isn't
+        there counts 0."""
+        ...
+
     def build(self, project: str, listen: Callable[[str], None]) -> Mapping[str, str]:
         """Run a build and wait; the variables it exports.
 

@@ -39,6 +39,19 @@ def test_every_alarm_has_its_place_in_the_runbook(pages: ModuleType) -> None:
         assert all(f"*{word}*" in text for word in ("Means", "Look at", "Do")), name
 
 
+def test_a_number_an_alarm_watches_is_told_by_somebody(pages: ModuleType) -> None:
+    from shelfcast.pipeline.metric_list import METRICS
+
+    listed = {one.cloud_name for one in METRICS if one.cloud_name}
+    machines = "".join(path.read_text() for path in (ROOT / "infra" / "state_machines").glob("*.json"))
+    steps = (ROOT / "src" / "shelfcast" / "pipeline" / "run_named_step.py").read_text()
+    for one in pages.cf.resources("AWS::CloudWatch::Alarm"):
+        if one.properties["Namespace"] == "Shelfcast":
+            name = one.properties["MetricName"]
+            assert name in listed
+            assert f'"{name}"' in machines or f'"{name}"' in steps, f"{one}: nobody puts {name}"
+
+
 @pytest.mark.parametrize(
     "page", ["docs/runbook.md", "docs/how-to/deploy-to-aws.md", "docs/explanation/aws.md", "docs/reference/aws.md"]
 )

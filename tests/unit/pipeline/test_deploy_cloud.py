@@ -22,10 +22,11 @@ TEMPLATE = (
 
 @dataclass
 class RememberedCloud:
-    """A cloud in memory; `web` makes stacks have a web app, `builder` a builder of images."""
+    """A cloud in memory; `web` makes stacks have a web app, `builder` a builder of images; `late_logs` removals fail."""
 
     web: bool = False
     builder: bool = True
+    late_logs: int = 0
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     stacks: dict[str, StackState] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -72,7 +73,14 @@ class RememberedCloud:
 
     def delete(self, stack: str, listen: Listener) -> None:
         self.calls.append("delete")
+        if self.late_logs:
+            self.late_logs -= 1
+            raise Conflict("AuditBucket: the bucket is not empty")
         del self.stacks[stack]
+
+    def forget_models(self, group: str) -> int:
+        self.calls.append(f"forget {group}")
+        return 2
 
     def empty(self, bucket: str, counted: Callable[[int], None]) -> int:
         self.calls.append(f"empty {bucket}")
@@ -186,7 +194,7 @@ def test_an_unknown_parameter_is_refused_before_anything_is_done(templates: Path
 
 @pytest.mark.parametrize("stage", ["", "Prod", "9a", "much-too-long", "a" * 13])
 def test_a_stage_must_be_able_to_begin_names(stage: str) -> None:
-    with pytest.raises(BadParameter, match="1 to 12 lower-case letters"):
+    with pytest.raises(BadParameter, match="1 to 10 lower-case letters"):
         deploy_cloud.stack_name(stage)
 
 
@@ -206,6 +214,19 @@ def test_removing_takes_protection_off_empties_buckets_and_says_what_is_kept(tem
     assert any("30 days" in sentence for sentence in kept)
     with pytest.raises(NotFound, match="aws deploy"):
         deploy_cloud.status(cloud, "dev")
+
+
+def test_a_bucket_that_fills_again_while_the_stack_goes_is_emptied_again(templates: Path, tmp_path: Path) -> None:
+    cloud = RememberedCloud(late_logs=2)
+    deploy(cloud, Wanted("dev", templates, code=zipped(tmp_path)))
+    cloud.stacks["shelfcast-dev"].outputs["ModelGroup"] = "shelfcast-dev-models"  # type: ignore[index]
+    cloud.calls.clear()
+    deploy_cloud.destroy(cloud, "dev", listen=lambda _: None, say=lambda _: None)
+    assert cloud.calls[1:] == ["forget shelfcast-dev-models", *["empty raw", "delete"] * 3]
+    stubborn = RememberedCloud(late_logs=9)
+    deploy(stubborn, Wanted("dev", templates, code=zipped(tmp_path)))
+    with pytest.raises(Conflict, match="not empty"):
+        deploy_cloud.destroy(stubborn, "dev", listen=lambda _: None, say=lambda _: None)
 
 
 def test_the_same_source_is_the_same_archive(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_more_series_never_cost_less(usage: Usage, times: int) -> None:
 
 def test_nothing_that_costs_by_the_hour_is_in_the_bill_unless_asked_for() -> None:
     names = {one.what for one in estimate_cost.estimate(Usage(series=2000)) if one.idle}
-    assert names == {"tables and files (S3)", "encryption key", "alarms", "container images"}
+    assert names == {"tables and files (S3)", "encryption key", "alarms", "container images", "hourly look for work"}
     wanted = {one.what for one in estimate_cost.estimate(Usage(series=2000, events=1, network=True)) if one.idle}
     assert wanted - names == {"event stream", "private endpoints"}
 

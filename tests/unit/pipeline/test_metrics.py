@@ -101,8 +101,12 @@ def test_what_steps_tell_cloudwatch_is_in_the_list():
         {"step": "quality", "state": "done", "seconds": 1.0, "peak_mb": 2.0, "rows": {}, "summary": {"problems": 3}},
         {"step": "ingest", "state": "done", "seconds": 1.0, "peak_mb": 2.0, "summary": {},
          "rows": {"in": 9, "quarantined": 1, "events": 4, "events_dead": 1}},
+        {"step": "monitor", "state": "done", "seconds": 1.0, "peak_mb": 2.0, "rows": {}, "summary": {"drift": 2}},
     )  # fmt: skip
     told = [one for answer in answers for one in step_metrics(answer)]
     assert told
     for values, dimensions in told:
         assert {listed[name] for name in values} == {next(iter(dimensions), "")}
+    numbers = {name: value for values, _ in told for name, value in values.items()}
+    watched = {"QualityErrors": 3.0, "DriftAlerts": 2.0, "RowsQuarantined": 1.0, "DeadLetters": 1.0}
+    assert watched.items() <= numbers.items()

@@ -144,6 +144,19 @@ class CloudFormationStacks:
             raise
         return total
 
+    def forget_models(self, group: str) -> int:
+        client = session.client("sagemaker")
+        try:
+            pages = client.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+            found = [one["ModelPackageArn"] for page in pages for one in page["ModelPackageSummaryList"]]
+            for arn in found:
+                client.delete_model_package(ModelPackageName=arn)
+        except Exception as error:
+            if session.error_code(error) in ("ValidationException", "ResourceNotFound"):
+                return 0
+            raise session.down(f"deleting the models of {group}", error) from error
+        return len(found)
+
     def build(self, project: str, listen: Callable[[str], None]) -> Mapping[str, str]:
         codebuild = session.client("codebuild")
         build_id = codebuild.start_build(projectName=project)["build"]["id"]

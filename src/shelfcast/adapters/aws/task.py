@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from shelfcast.adapters.aws import session
+from shelfcast.domain.errors import SourceDown
 
+BEAT_SECONDS = 60.0
+"""A machine that hears nothing for its `HeartbeatSeconds` takes the process for dead."""
 MOST_CAUSE = 30_000
 """Step Functions takes 32,768 characters."""
 
@@ -19,8 +24,29 @@ class TaskReporter:
         token: of the task; empty where nobody waits, then nothing is said.
     """
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, token: str, beat_seconds: float = BEAT_SECONDS) -> None:
+        self._token, self._beat_seconds = token, beat_seconds
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Tell now and again, beside the work, that it goes on. A beat that fails is left out: the answer counts."""
+        end = threading.Event()
+
+        def beat() -> None:
+            while not end.wait(self._beat_seconds):
+                with suppress(SourceDown):
+                    self._tell("send_task_heartbeat")
+
+        if not self._token:
+            yield
+            return
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join()
 
     def succeeded(self, answer: Mapping[str, Any]) -> None:
         """

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 PREFIX = "SHELFCAST_"
+REGION = "SHELFCAST_AWS_REGION"
+"""Glue says nowhere in which region it runs."""
 ASKED = ("step", "parameters", "delivery", "what")
 
 
@@ -42,6 +44,8 @@ def asked_of(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[dict
 
 def main(arguments: Sequence[str]) -> None:
     asked, settings = asked_of(arguments, os.environ)
+    if region := settings.pop(REGION, ""):
+        os.environ.setdefault("AWS_REGION", region)
     os.environ.update(settings)
     from shelfcast.entrypoints.aws_lake import run_step
 

@@ -1,5 +1,7 @@
 """A step in a container: `python -m shelfcast.entrypoints.lambdas step '{"step": "train", "parameters": {...}}'`.
 
+The call may come in pieces, cut at its commas: SageMaker Processing takes arguments of up to 256 characters.
+
 With `SHELFCAST_TASK_TOKEN` set (Fargate's `waitForTaskToken`) the answer, or the error with its name, goes to the state
 machine; without, it is printed.
 """
@@ -15,12 +17,13 @@ from shelfcast.entrypoints.aws_lake import run_step
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 2 or arguments[0] != "step":
+    if len(arguments) < 2 or arguments[0] != "step":
         print("usage: python -m shelfcast.entrypoints.lambdas step '{\"step\": NAME, ...}'", file=sys.stderr)
         return 2
     report = task_reporter(os.environ)
     try:
-        answer = run_step(json.loads(arguments[1]))
+        with report.beating():
+            answer = run_step(json.loads(",".join(arguments[1:])))
     except Exception as error:
         report.failed(type(error).__name__, str(error))
         raise
