@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, time
 from functools import cache
@@ -19,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from shelfcast.domain.errors import BadFile, NotFound
+from shelfcast.domain.errors import BadFile
 from shelfcast.domain.tables.curated import LOCATIONS, POS_EVENTS
 from shelfcast.lake.merge import merge
 from shelfcast.pipeline.load_dimensions import business_dates
@@ -28,7 +27,7 @@ from shelfcast.pipeline.sum_events import DailySales, days_of, sum_days
 from shelfcast.ports.event_log import EventLog
 from shelfcast.ports.platform import Platform
 from shelfcast.quality.rules import check_rows
-from shelfcast.sources.pos_events import DeadLetter, read_lines
+from shelfcast.sources.pos_events import DeadLetter, read_lines, read_what_can_be
 
 CHUNK_EVENTS = 1_000_000
 """Events merged at a time."""
@@ -52,7 +51,7 @@ class EventReport:
     """Events that came before, in this run or an earlier one, with the same values."""
     dead: int = 0
     damaged: int = 0
-    """Batches that could not be read; they lie whole in the dead-letter folder."""
+    """Batches of which something could not be read; that lies in the dead-letter folder, the rest was taken."""
     days: int = 0
     """(location, business date) added up anew."""
     sales_inserted: int = 0
@@ -130,22 +129,25 @@ class _Chunk:
 
     names: Sequence[str]
     frames: Sequence[pl.DataFrame]
-    damaged: Sequence[tuple[str, str]]
+    damaged: Sequence[tuple[str, str, str]]
+    """(batch, text of a request that can't be read, reason)."""
 
 
 def _chunks(log: EventLog, names: Sequence[str]) -> Iterator[_Chunk]:
     taken: list[str] = []
     frames: list[pl.DataFrame] = []
-    damaged: list[tuple[str, str]] = []
+    damaged: list[tuple[str, str, str]] = []
     rows = 0
     for name in names:
         taken.append(name)
+        data = log.read(name)
         try:
-            frame = read_lines(log.read(name), name)
-            frames.append(frame)
-            rows += frame.height
-        except BadFile as error:
-            damaged.append((name, str(error)))
+            found = [read_lines(data, name)]
+        except BadFile:
+            found, broken = read_what_can_be(data, name)
+            damaged += [(name, text, reason) for text, reason in broken]
+        frames += found
+        rows += sum(frame.height for frame in found)
         if rows >= CHUNK_EVENTS:
             yield _Chunk(taken, frames, damaged)
             taken, frames, damaged, rows = [], [], [], 0
@@ -155,12 +157,11 @@ def _chunks(log: EventLog, names: Sequence[str]) -> Iterator[_Chunk]:
 
 def _take(platform: Platform, log: EventLog, part: _Chunk, frequency: str) -> EventReport:
     now = platform.clock.now()
-    for name, reason in part.damaged:
-        with suppress(NotFound):
-            text = log.read(name).decode("utf-8", "replace")
-            bury(log, [DeadLetter(1, "damaged_batch", reason, text)], name, now)
+    for name, text, reason in part.damaged:
+        bury(log, [DeadLetter(1, "damaged_batch", reason, text)], name, now)
+    damaged = len({name for name, _, _ in part.damaged})
     if not part.frames:
-        return EventReport(batches=len(part.names), damaged=len(part.damaged))
+        return EventReport(batches=len(part.names), damaged=damaged)
     came = pl.concat(part.frames).sort("received_at", maintain_order=True)
     came = came.with_columns(pl.int_range(1, came.height + 1, dtype=pl.Int64).alias("source_line"))
     load_id = PREFIX + hashlib.sha256("\n".join(part.names).encode()).hexdigest()[:16]
@@ -168,7 +169,7 @@ def _take(platform: Platform, log: EventLog, part: _Chunk, frequency: str) -> Ev
     for sender, letters in dead.items():
         bury(log, letters, sender, now)
     count = sum(map(len, dead.values()))
-    report = EventReport(len(part.names), came.height, dead=count, damaged=len(part.damaged))
+    report = EventReport(len(part.names), came.height, dead=count, damaged=damaged)
     if good.is_empty():
         return report
     return report + _merged(platform, good, load_id, frequency)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -172,15 +172,41 @@ def retry_dead_letters(platform: Platform) -> Mapping[str, int]:
     for name, content in list(log.dead_letters()):
         letters = [json.loads(line) for line in content.splitlines() if line.strip()]
         tried += len(letters)
-        parsed = parse(json.dumps([one["event"] for one in letters]).encode(), now)
-        if not parsed.events:
+        lines: list[bytes] = []
+        dead: list[DeadLetter] = []
+        for part in _in_requests(letters):
+            try:
+                parsed = parse(b"[" + b",".join(one for one, _ in part) + b"]", now)
+            except BadInput:
+                # What is no event of any size (a batch that was damaged) stays as it is.
+                dead += [DeadLetter(1, letter["rule"], letter["reason"], letter["event"]) for _, letter in part]
+                continue
+            dead += parsed.dead
+            if parsed.events:
+                lines.append(as_line(parsed.events, sender="dead letters", at=now))
+                accepted += len(parsed.events)
+        if not lines:
             continue
-        accepted += len(parsed.events)
-        log.append(as_line(parsed.events, sender="dead letters", at=now), at=now)
-        left = bury(log, parsed.dead, "dead letters", now)
+        log.append(b"".join(lines), at=now)
+        left = bury(log, dead, "dead letters", now)
         if left != name:
             log.settle(name)
     return {"tried": tried, "accepted": accepted, "still dead": tried - accepted}
+
+
+def _in_requests(letters: Sequence[Mapping[str, Any]]) -> Iterator[list[tuple[bytes, Mapping[str, Any]]]]:
+    """Letters with their events as JSON, no more together than a request may hold; one too large for any comes alone."""
+    part: list[tuple[bytes, Mapping[str, Any]]] = []
+    size = 0
+    for letter in letters:
+        text = json.dumps(letter["event"]).encode()
+        if part and (len(part) >= MAX_EVENTS or size + len(text) + 2 * len(part) > MAX_BODY_BYTES - 16):
+            yield part
+            part, size = [], 0
+        part.append((text, letter))
+        size += len(text)
+    if part:
+        yield part
 
 
 def request_schema() -> dict[str, Any]:

@@ -133,6 +133,12 @@ def parse(body: bytes, now: datetime) -> Parsed:
                 "too_old",
                 f"occurred_at {event.occurred_at.isoformat()} is before 1990. Correct the till's clock.",
             )
+        elif event.known_at is not None and event.known_at > latest:
+            broken[number] = (
+                "in_future",
+                f"known_at {event.known_at.isoformat()} lies in the future (it is {now:%Y-%m-%dT%H:%M:%SZ}): the sale would "
+                "be known to nobody until then. Leave known_at out, or send when it became known.",
+            )
         elif event.refers_to == event.event_id:
             broken[number] = ("refers_to_itself", "refers_to names the event itself. Name the line it is about.")
         else:
@@ -217,3 +223,17 @@ def read_lines(data: bytes, name: str) -> pl.DataFrame:
         pl.col("event_kind").fill_null("sale"),
         *(pl.col(one).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False) for one in instants),
     )
+
+
+def read_what_can_be(data: bytes, name: str) -> tuple[list[pl.DataFrame], list[tuple[str, str]]]:
+    """Of a damaged batch: the requests (lines) that can be read, and (text, reason) of those that can't."""
+    good: list[pl.DataFrame] = []
+    bad: list[tuple[str, str]] = []
+    for line in data.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            good.append(read_lines(line, name))
+        except BadFile as error:
+            bad.append((line.decode("utf-8", "replace"), str(error)))
+    return good, bad or [("", f"batch {name} is damaged: it is empty.")]

@@ -284,6 +284,46 @@ def test_dead_letters_are_tried_again_and_what_is_still_wrong_stays(platform):
     assert [row[2] for row in sales(platform)] == [date(2026, 3, 2), date(2026, 3, 11)]
 
 
+def test_many_dead_letters_of_one_cause_are_all_tried_again_though_no_request_could_hold_them(platform):
+    clock = {"location_id": ["S"], "time_zone": ["Mars/Olympus"]}
+    merge(platform.tables, LOCATIONS, pl.DataFrame(clock), received_at=NOW)
+    for start in (0, 7_000):
+        send(platform, *(event(number) for number in range(start, start + 7_000)))
+    assert ingest_events(platform).dead == 14_000
+    merge(platform.tables, LOCATIONS, pl.DataFrame(clock | {"time_zone": ["UTC"]}), received_at=NOW)
+    later(platform, minutes=1)
+    assert retry_dead_letters(platform) == {"tried": 14_000, "accepted": 14_000, "still dead": 0}
+    assert ingest_events(platform).inserted == 14_000
+
+
+def test_a_letter_too_large_to_be_sent_again_holds_up_no_other(platform):
+    platform.blobs.put("raw/events/2026-03-10T11/0-damaged.ndjson", b"{" + b"x" * (9 << 20))
+    send(platform, event(1, occurred_at="2026-03-11T10:00:00Z"))
+    ingest_events(platform)
+    later(platform, days=2)
+    assert retry_dead_letters(platform) == {"tried": 2, "accepted": 1, "still dead": 1}
+    assert [one["rule"] for one in list_dead_letters(platform)] == ["damaged_batch"]
+
+
+def test_a_damaged_request_costs_its_batch_no_other(platform):
+    send(platform, event(1, 3))
+    (good,) = platform.blobs.list("raw/events/")
+    whole = platform.blobs.get(good)
+    platform.blobs.delete(good)
+    platform.blobs.put(good, b"{half a li\n" + whole)
+    report = ingest_events(platform)
+    assert (report.damaged, report.inserted) == (1, 1)
+    assert [one["event"] for one in list_dead_letters(platform)] == ["{half a li"]
+
+
+def test_an_event_known_only_in_the_future_does_not_hide_its_neighbours(platform):
+    send(platform, event(1, 3), event(2, 4, known_at="2999-01-01T00:00:00Z"))
+    assert [one["rule"] for one in list_dead_letters(platform)] == ["in_future"]
+    ingest_events(platform)
+    seen = as_of(platform.tables, SALES, NOW + timedelta(minutes=1)).collect()
+    assert seen["units"].to_list() == [3.0]
+
+
 # Exactly once
 
 
