@@ -16,6 +16,7 @@ from shelfcast.bootstrap import http_client
 from shelfcast.domain.errors import BadInput, BadParameter, Conflict, SourceDown
 from shelfcast.domain.tables.supply import OPEN_ORDERS
 from shelfcast.lake.as_of import current
+from shelfcast.pipeline import push_orders
 from shelfcast.pipeline.fake_erp import Temper, answer, as_file, play
 from shelfcast.pipeline.push_orders import Channel, collect, deliveries, push, read_acknowledgements, sent_lines
 from shelfcast.ports.file_delivery import Receipt
@@ -141,6 +142,43 @@ def test_a_line_the_format_can_not_carry_is_told_and_stays_in_its_delivery(platf
     with pytest.raises(BadParameter, match="CSV or JSON"):
         send(platform, Folder(), format="edifact")
     assert deliveries(platform)[0]["error"].startswith("item 'xxx")
+
+
+def test_a_delivery_that_could_not_be_written_goes_out_in_the_format_the_message_names(platform):
+    folder = Folder()
+    approve(platform, "r1", item_id="x" * 90)
+    with pytest.raises(BadParameter, match="CSV or JSON"):
+        send(platform, folder, format="edifact")
+    (done,) = send(platform, folder, format="json")
+    assert (done.state, done.name, refs(folder.files[done.name])) == ("delivered", "orders-erp-00000001.json", ["r1"])
+
+
+def test_a_file_that_was_written_keeps_its_format_whatever_is_asked_for_later(platform):
+    folder = Folder()
+    folder.down = 3
+    approve(platform, "r1")
+    send(platform, folder, format="json")
+    assert [one.name for one in send(platform, folder, format="csv")] == ["orders-erp-00000001.json"]
+
+
+def test_more_lines_than_a_file_holds_go_out_in_several_at_once(platform, monkeypatch):
+    monkeypatch.setattr(push_orders, "MOST_LINES", 4)
+    folder, names = Folder(), [f"r{number}" for number in range(10)]
+    approve(platform, *names)
+    done = send(platform, folder, format="json")
+    assert [one.lines for one in done] == [4, 4, 2]
+    assert sorted(ref for data in folder.files.values() for ref in refs(data)) == sorted(names)
+    assert send(platform, folder, format="json") == []
+
+
+def test_a_delivery_left_open_is_finished_for_the_supplier_it_was_opened_for(platform):
+    folder = Folder()
+    folder.down = 3
+    approve(platform, "r1", source_id="SUP1")
+    send(platform, folder, format="json", source="SUP1")
+    approve(platform, "r2", source_id="SUP2")
+    done = send(platform, folder, format="json", source="SUP2")
+    assert [refs(folder.files[one.name]) for one in done] == [["r1"], ["r2"]]
 
 
 def test_names_and_formats_are_checked(platform):

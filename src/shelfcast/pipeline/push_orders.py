@@ -40,6 +40,8 @@ OPEN, DELIVERED, EMPTY = "open", "delivered", "empty"
 FILES = "exports/erp/"
 LETTERS = "dead_letters/erp/"
 TRIES = 3
+MOST_LINES = 10_000
+"""Order lines in one delivery; more go out in several."""
 Writer = Callable[[Sequence[OrderLine], Envelope], bytes]
 FORMATS: Mapping[str, tuple[str, Writer]] = {
     "csv": ("csv", as_csv), "json": ("json", as_json), "x12": ("x12", as_x12), "edifact": ("edi", as_edifact),
@@ -98,8 +100,10 @@ def push(
         done.append(_finish(platform, channel, record, currency, wait, tries))
         if done[-1].state == OPEN:
             return done
-    if _approved(platform, channel):
+    while _approved(platform, channel):
         done.append(_finish(platform, channel, _next(platform, channel), currency, wait, tries))
+        if done[-1].state != DELIVERED:
+            break
     return [one for one in done if one.state != EMPTY]
 
 
@@ -119,6 +123,8 @@ def _next(platform: Platform, channel: Channel) -> Record:
         "channel": channel.name,
         "opened_at": platform.clock.now().isoformat(),
         "format": channel.format,
+        "source": channel.source,
+        "most": MOST_LINES,
         "error": "",
     }
     while True:
@@ -133,9 +139,13 @@ def _next(platform: Platform, channel: Channel) -> Record:
 def _finish(
     platform: Platform, channel: Channel, record: Record, currency: str, wait: Callable[[float], None], tries: int
 ) -> Delivery:
+    record = _in_format(platform, channel, record)
     body = dict(record.body)
     who, key = f"push:{channel.name}", f"push-{record.record_id}"
-    batch = deliver_orders.pull(platform, who, key, source=channel.source)
+    # What it was opened with counts, whatever this push is asked for.
+    batch = deliver_orders.pull(
+        platform, who, key, source=body.get("source", channel.source), most=int(body.get("most", MOST_LINES))
+    )
     ending, write = FORMATS[body["format"]]
     name = f"orders-{record.record_id}.{ending}"
     if not batch["lines"]:
@@ -161,6 +171,21 @@ def _finish(
     return Delivery(
         name, DELIVERED, batch["lines"], batch["value"], receipt.where, answered=noted, refused=len(reasons), reasons=reasons
     )  # fmt: skip
+
+
+def _in_format(platform: Platform, channel: Channel, record: Record) -> Record:
+    """A delivery whose file could not be written in the format it was opened with takes the one asked for now.
+
+    Raises:
+        Conflict: another push is at it.
+    """
+    if record.body["format"] == channel.format or not record.body.get("error"):
+        return record
+    ending, _ = FORMATS[record.body["format"]]
+    if platform.blobs.list(f"{FILES}{channel.name}/orders-{record.record_id}.{ending}"):
+        return record
+    body = dict(record.body) | {"format": channel.format}
+    return platform.records.put(DELIVERIES, record.record_id, body, expected=record.version)
 
 
 def _file(
