@@ -22,7 +22,7 @@ from shelfcast.lake.merge import merge
 from shelfcast.pipeline.fetch_outside import FetchReport, Outside, fetch, places_of, states
 from shelfcast.pipeline.outside_sources import fred_series
 from shelfcast.ports.platform import Platform
-from shelfcast.sources.connectors import Ask, Connector, Place, Wanted
+from shelfcast.sources.connectors import Ask, Connector, Marks, Place, Wanted
 from shelfcast.sources.connectors.macro import Fred, WorldBank
 from shelfcast.sources.connectors.open_meteo import DAILY, ForecastWeather, MeasuredWeather, PreviousForecasts
 from shelfcast.sources.connectors.stations import StationFiles
@@ -315,6 +315,52 @@ def test_measured_days_go_on_where_they_ended_and_take_in_what_was_mended(server
     assert rows["known_at"][0] == datetime(2026, 3, 2, tzinfo=UTC)
 
 
+def test_each_location_goes_on_where_it_ended_itself(server, platform):
+    connector = MeasuredWeather(server.url)
+
+    one = [place for place in places_of(platform) if place.location_id == "B"]
+    server.usual = lambda *_: Reply(body=json.dumps(daily(date(2026, 3, 1), 9, 5.0)).encode())
+    run(platform, connector, Wanted(one, since=date(2026, 3, 1)))
+    later(platform, days=2)
+    # N was never fetched: it gets its past, B what is new; then both go on together.
+    run(platform, connector, Wanted(places_of(platform), first=date(2026, 2, 1)))
+    asked = sorted(
+        one[1].split("latitude=")[1].split("&")[0] + " " + one[1].split("start_date=")[1] for one in server.asked
+    )
+    assert asked == [
+        "40.7 2026-02-01&end_date=2026-03-11", "52.5 2026-03-01&end_date=2026-03-09", "52.5 2026-03-06&end_date=2026-03-11",
+    ]  # fmt: skip
+
+
+def test_a_group_of_locations_that_broke_off_does_not_take_back_what_others_reached(server, platform):
+    connector = MeasuredWeather(server.url)
+    replies = [Reply(body=json.dumps(daily(date(2026, 3, 1), 9, 5.0)).encode()), *[Reply(503)] * 5]
+    server.replies = replies
+    places = places_of(platform)
+    first = fetch(
+        platform, Outside(platform, http_client(), wait=Waits(), luck=random.Random(1)), connector,
+        Wanted(places[:1], since=date(2026, 3, 1)),
+    )  # fmt: skip
+    broken = run(platform, connector, Wanted(places[1:], since=date(2026, 2, 1)))
+    assert (first.state, broken.state) == ("ok", "down")
+    server.usual = lambda *_: Reply(body=json.dumps(daily(date(2026, 2, 1), 9, 5.0)).encode())
+    later(platform, days=1)
+    run(platform, connector, Wanted(places, first=date(2026, 2, 2)))
+    starts = [one[1].split("start_date=")[1][:10] for one in server.asked[-2:]]
+    assert sorted(starts) == ["2026-02-02", "2026-03-06"]
+
+
+def test_a_series_added_later_gets_its_whole_past(server, platform):
+    server.usual = lambda *_: Reply(body=fred(("2026-02-11", "2026-01-01", "310.1")))
+    run(platform, Fred({"CPI": "M"}, "k", server.url))
+    later(platform, days=1)
+    run(platform, Fred({"CPI": "M", "UNRATE": "M"}, "k", server.url))
+    starts = {
+        one[1].split("series_id=")[1].split("&")[0]: one[1].split("observation_start=")[1] for one in server.asked
+    }
+    assert starts == {"CPI": "2024-11-27", "UNRATE": "2000-01-01"}
+
+
 def test_the_watermark_stays_where_a_fetch_broke_off(server, platform):
     server.usual = lambda *_: Reply(503)
     assert (
@@ -492,7 +538,7 @@ def test_what_can_not_be_asked_is_said_before_asking(platform):
     with pytest.raises(BadParameter, match="CPI=M"):
         fred_series(["CPI"], "k")
     with pytest.raises(BadParameter, match="known: A, D, M, Q, W"):
-        Fred({"X": "Y"}, "k").asks(Wanted(), None, NOW)
+        Fred({"X": "Y"}, "k").asks(Wanted(), Marks(), NOW)
     with pytest.raises(NotReady, match="latitude and longitude"):
         places_of(in_memory())
     with pytest.raises(BadParameter, match="not https"):

@@ -10,10 +10,10 @@ from typing import Any
 from shelfcast.domain.tables import TABLES, Column, Table, Type
 from shelfcast.pipeline.order_edi import UNITS
 from shelfcast.pipeline.order_formats import OrderLine
-from shelfcast.pipeline.push_orders import ACK_STATES, FORMATS
+from shelfcast.pipeline.push_orders import ACK_STATES, FORMATS, MOST_LINES
 from shelfcast.pipeline.receive_events import MAX_WAITING_EVENTS, request_schema
-from shelfcast.sources.cdc import OP_NAMES, SEQ_NAMES
-from shelfcast.sources.connectors.festivals import OWN_COLUMNS
+from shelfcast.sources.cdc import OP_NAMES, OPS, SEQ_NAMES
+from shelfcast.sources.connectors.festivals import MOST_LEAD_DAYS, OTHER_NAMES, OWN_COLUMNS
 from shelfcast.sources.connectors.open_meteo import DAILY
 from shelfcast.sources.connectors.stations import OURS
 from shelfcast.sources.pos_events import AHEAD, MAX_BODY_BYTES, MAX_EVENTS, PosEvent
@@ -56,6 +56,90 @@ def _property(column: Column, needed: bool) -> dict[str, Any]:
     return found
 
 
+ORDER_LINE: Mapping[str, tuple[str, str]] = {
+    "order_ref": ("string", "Ours for the line; it comes back with acknowledgements and in `open_orders`"),
+    "source_id": ("string", "The supplier or distribution centre it is ordered from"),
+    "destination_id": ("string", "The location it is for"),
+    "item_id": ("string", "The item, as the retailer writes it"),
+    "qty": ("number", "Units of the stock unit"),
+    "unit": ("string", "The stock unit"),
+    "unit_cost": ("number", "Cost of a unit in the file's currency, where it is known"),
+    "order_date": ("date", "Day it is ordered on"),
+    "delivery_date": ("date", "Day it is wanted on"),
+    "order_type": ("string", "purchase or transfer"),
+}
+"""Field of an order line -> (type, meaning)."""
+ORDER_FIELDS = ("source_id", "destination_id", "order_date", "delivery_date", "order_type")
+"""What the lines of one order have in common: it stands with the order in JSON, on each line in CSV."""
+
+
+def orders_schema() -> dict[str, Any]:
+    """JSON Schema of an order file in JSON."""
+
+    def described(names: Iterable[str]) -> dict[str, Any]:
+        found = {}
+        for name in names:
+            kind, meaning = ORDER_LINE[name]
+            type_: dict[str, Any] = {"type": "string", "format": "date"} if kind == "date" else {"type": kind}
+            if kind == "date" or name == "unit_cost":
+                type_["type"] = [type_["type"], "null"]
+            found[name] = type_ | {"description": meaning}
+        return found
+
+    on_line = [name for name in ORDER_LINE if name not in ORDER_FIELDS]
+    line = {"type": "object", "required": on_line, "properties": described(on_line)}
+    order = {
+        "type": "object", "required": ["order_number", *ORDER_FIELDS, "lines"],
+        "properties": {
+            "order_number": {"type": "string", "description": "Unique on its channel"}, **described(ORDER_FIELDS),
+            "lines": {"type": "array", "minItems": 1, "items": line},
+        },
+    }  # fmt: skip
+    return {
+        "$schema": DRAFT, "title": "orders", "type": "object", "required": ["delivery", "made_at", "currency", "orders"],
+        "properties": {
+            "delivery": {"type": "integer", "minimum": 1, "description": "Number of the file; it never repeats on a channel"},
+            "made_at": {"type": "string", "format": "date-time"},
+            "currency": {"type": "string", "minLength": 3, "maxLength": 3},
+            "orders": {"type": "array", "minItems": 1, "items": order},
+        },
+    }  # fmt: skip
+
+
+def change_schema() -> dict[str, Any]:
+    """JSON Schema of what a row of a change file has beside the columns of its table."""
+    return {
+        "$schema": DRAFT, "title": "change", "type": "object", "required": ["Op"],
+        "description": "A row of a change file: these columns, and those of its table as the mapping names them",
+        "properties": {
+            "Op": {"enum": list(OPS), "description": "Insert, update or delete; may be left out in a full load"},
+            "AR_H_CHANGE_SEQ": {
+                "type": ["string", "integer", "null"],
+                "description": "Place of the change in the source's log, or when it was committed; orders changes across files",
+            },
+        },
+    }  # fmt: skip
+
+
+def calendar_schema() -> dict[str, Any]:
+    """JSON Schema of a line of a retailer's own calendar."""
+    day = {"type": "string", "format": "date"}
+    optional_day = {"type": ["string", "null"], "format": "date"}
+    days = {"type": ["integer", "null"], "minimum": 0, "maximum": MOST_LEAD_DAYS}
+    properties: dict[str, Any] = {
+        "event": {"type": "string", "minLength": 1, "description": "Name, the same every year"},
+        "first_date": day, "last_date": optional_day | {"description": "The first day's own where it is left out"},
+        "lead_days": days | {"description": "Days before that become an event of their own"},
+        "lag_days": days | {"description": "Days after that become an event of their own"},
+        **{name: row_schema(TABLES["calendar_events"])["properties"][name] for name in ("event_type", "scope", "scope_value")},
+        "known_at": optional_day | {"description": "A year before the first day where it is left out"},
+    }  # fmt: skip
+    return {
+        "$schema": DRAFT, "title": "calendar", "type": "object", "required": ["event", "first_date"],
+        "properties": {name: properties[name] for name in OWN_COLUMNS},
+    }  # fmt: skip
+
+
 def acknowledgement_schema() -> dict[str, Any]:
     """JSON Schema of an acknowledgement file."""
     line = {
@@ -83,6 +167,9 @@ def schemas() -> dict[str, str]:
     }
     found["events-request.schema.json"] = {"$schema": DRAFT, "title": "body of POST /v1/events", **request_schema()}
     found["acknowledgements.schema.json"] = acknowledgement_schema()
+    found["orders.schema.json"] = orders_schema()
+    found["change.schema.json"] = change_schema()
+    found["calendar.schema.json"] = calendar_schema()
     return {f"schemas/{name}": json.dumps(one, indent=1, ensure_ascii=False) + "\n" for name, one in found.items()}
 
 
@@ -153,7 +240,7 @@ def _events() -> str:
         "The business date is the local day of the location (`time_zone`, "
         "`day_start`): a sale at 01:30 in a shop whose day starts at "
         f"04:00 belongs to the day before. An event more than {AHEAD.seconds // 60} "
-        "minutes ahead of our clock, or before 1990, is dead-lettered.\n\n"
+        "minutes ahead of our clock (or known only then), or before 1990, is dead-lettered.\n\n"
         + _grid(
             ("kind", "counts"),
             (
@@ -212,7 +299,11 @@ def _changes() -> str:
         "files, CSV with a header (`AddColumnName=true`) or Parquet, also .gz.\n\n"
         f"- Operation: a column named {', '.join(f'`{one}`' for one in OP_NAMES)} with I, U or D.\n"
         f"- Order: a column named {', '.join(f'`{one}`' for one in SEQ_NAMES)}; "
-        "without one, the file's name (its time) and the row.\n\n"
+        "without one, the file's name (its time) and the row.\n"
+        "- Everything else: the table's own columns, named as the source names them and mapped as a file's are "
+        "([schema](schemas/change.schema.json); those of the tables: [files and databases](files-and-databases.md)). "
+        "A change file of items, for example, begins:\n\n"
+        f"```csv\nOp,AR_H_CHANGE_SEQ,{csv_template('items').splitlines()[0]}\n```\n\n"
         "Of every key the newest change counts, by that order. What was applied "
         "is remembered, so files that come again, under another name or out of "
         "order change nothing. A delete takes a description away and supersedes "
@@ -248,6 +339,15 @@ def _outside() -> str:
         "`observations`, known half a year after the year |\n\n"
         "## Weather, column by column\n\n"
         + _grid(("theirs", "unit", "ours"), [*weather, *stations])
+        + "\n## Own calendars and school holidays\n\n"
+        "`connect calendar FILE` reads CSV (comma, semicolon or tab), Excel or Parquet ([schema of a line](schemas/calendar.schema.json)):\n\n"
+        f"```csv\n{','.join(OWN_COLUMNS)}\nSummer sale,2026-07-01,2026-07-03,2,1,festival,all,*,\n"
+        "Autumn break,2026-10-26,2026-10-30,,,school_holiday,region,BY,\n```\n\n"
+        "Columns may be called otherwise: "
+        + "; ".join(f"`{name}` also {', '.join(f'`{one}`' for one in others)}" for name, others in OTHER_NAMES.items())
+        + ". `--type school_holiday` says what lines are that don't say it.\n\n"
+        "## What goes on where\n\nEach location, series and indicator goes on where it ended itself: one that is new gets "
+        "its whole past (weather: from the first day of sales on), one that was left out for a time what it missed.\n"
         + "\n## When a source fails\n\n"
         "429, 5xx, no answer, half an answer: tried again up to five times, with pauses "
         "drawn at random and no shorter than `Retry-After`. Then the source is "
@@ -262,7 +362,7 @@ def _outside() -> str:
 
 
 def _erp() -> str:
-    lines = [(f"`{one.name}`",) for one in fields(OrderLine)]
+    lines = [(f"`{one.name}`", *ORDER_LINE[one.name]) for one in fields(OrderLine)]
     units = [(f"`{name}`", x12, edifact) for name, (x12, edifact) in UNITS.items()]
     return (
         "# Orders and acknowledgements\n\nApproved lines go out once, by whichever "
@@ -272,8 +372,10 @@ def _erp() -> str:
         "`order_ref` in `open_orders` takes its place.\n\n    proposed -> approved -> sent "
         "-> acknowledged -> in_transit -> received   (or rejected, cancelled)\n\n"
         f"Formats: {', '.join(f'`{name}`' for name in FORMATS)} (X12 850 "
-        "of 005010; EDIFACT ORDERS D.96A, EAN008). A line holds:\n\n"
-        + _grid(("field",), lines)
+        f"of 005010; EDIFACT ORDERS D.96A, EAN008); at most {MOST_LINES:,} lines a file, more go out in several. JSON has a "
+        "[schema](schemas/orders.schema.json), the header of a CSV file is\n\n"
+        f"```csv\norder_number,{','.join(ORDER_LINE)},currency\n```\n\nA line holds:\n\n"
+        + _grid(("field", "type", "meaning"), lines)
         + "\n"
         + _grid(("stock unit", "X12", "EDIFACT"), units)
         + "\n## SFTP\n\nThe server's host key must be given and is compared before anything is sent. "
@@ -293,7 +395,8 @@ def _erp() -> str:
         "## Acknowledgements\n\n"
         "CSV with a header, or JSON ([schema](schemas/acknowledgements.schema.json)): `order_ref`, "
         f"`state` ({', '.join(ACK_STATES)}); `qty` and `delivery_date` where they "
-        "differ; `erp_order_id`, `message`. A file that can't be read changes nothing and "
+        "differ; `erp_order_id`, `message`. As CSV:\n\n"
+        "```csv\norder_ref,state,erp_order_id,qty,delivery_date,message\n```\n\nA file that can't be read changes nothing and "
         "lies in the dead letters (`dead_letters/erp/`), and so does a webhook's answer that means to hold lines and can't be read; a "
         "line that says what can't be is told by itself. Lines in = noted + refused + broken. "
         "The same file twice changes nothing.\n"

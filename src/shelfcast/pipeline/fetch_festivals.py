@@ -15,8 +15,9 @@ from shelfcast.pipeline.fetch_outside import first_sales_day
 from shelfcast.pipeline.load_batches import Incoming, load_together, raise_failures
 from shelfcast.pipeline.load_report import LoadReport
 from shelfcast.ports.platform import Platform
-from shelfcast.sources.batches import SOURCE_LINE, CanonicalBatch, faults
+from shelfcast.sources.batches import SOURCE_LINE, CanonicalBatch, faults, no_faults
 from shelfcast.sources.connectors.festivals import own_calendar, public_holidays
+from shelfcast.sources.files import open_file
 
 YEARS_AHEAD = 2
 
@@ -51,22 +52,31 @@ def load_holidays(platform: Platform, *, countries: Sequence[str] = (), frequenc
     return Festivals(report, tuple(notes), years)
 
 
-def load_calendar(platform: Platform, path: Path, *, frequency: str = "D") -> LoadReport:
-    """The retailer's own calendar (festivals with lead and lag days, school holidays) from a CSV file.
+def load_calendar(platform: Platform, path: Path, *, event_type: str = "festival", frequency: str = "D") -> LoadReport:
+    """The retailer's own calendar (festivals with lead and lag days, school holidays) from a CSV, Excel or Parquet file.
+
+    Args:
+        event_type: what lines are that don't say it themselves.
 
     Raises:
         BadFile: it can't be read.
         BadParameter: it lacks a column that must be there.
     """
     try:
+        file = open_file(path)
+        batches = list(file.batches())
         content = path.read_bytes()
-        raw = pl.read_csv(content, infer_schema=False, encoding="utf8")
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadFile(f"{path.name} can't be read as a CSV file: {str(error)[:200]}") from error
-    rows, bad = own_calendar(raw, path.name)
+    except (BadFile, OSError) as error:
+        raise BadFile(f"{path.name} can't be read as a calendar: {str(error)[:300]}") from error
+    frames = [one.frame.cast(pl.String) for one in batches]
+    lines = pl.concat(
+        [*frames, pl.DataFrame(schema=dict.fromkeys((*file.columns, SOURCE_LINE), pl.String))], how="diagonal"
+    )
+    rows, bad = own_calendar(lines.cast({SOURCE_LINE: pl.Int64}), path.name, event_type)
     broken = faults(bad.select(SOURCE_LINE, "row", "reason"), column="", rule="bad_calendar", reason=pl.col("reason"))
+    split = pl.concat([no_faults(), *(one.broken for one in batches)])
     # A line makes several days, so days are what is counted: each has the number of its own place in the file.
-    batch = CanonicalBatch(CALENDAR_EVENTS, rows, broken, bad.height)
+    batch = CanonicalBatch(CALENDAR_EVENTS, rows, pl.concat([broken, split]), bad.height + split.height)
     return _load(platform, path.name, content, batch, frequency)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +28,7 @@ from shelfcast.pipeline.load_batches import Incoming, load_together
 from shelfcast.ports.http_client import Answer, HttpClient
 from shelfcast.ports.platform import Platform
 from shelfcast.sources.batches import SOURCE_LINE, CanonicalBatch
-from shelfcast.sources.connectors import Ask, Connector, Page, Place, Wanted, changed
+from shelfcast.sources.connectors import Ask, Connector, Marks, Page, Place, Wanted, changed
 
 STATE = "connectors"
 CACHE = "connector_cache"
@@ -154,11 +154,13 @@ def fetch(
     """Fetch what is new, load it, and remember the source's state. Never raises for what the source does wrong."""
     now = platform.clock.now()
     before = state_of(platform, connector.name)
-    mark = date.fromisoformat(before["watermark"]) if before.get("watermark") else None
+    marks = _marks(before)
     platform.progress.start(connector.name)
     total: dict[str, int] = {"rows_in": 0, "kept": 0, "quarantined": 0, "inserted": 0}
-    waiting, error, state = list(connector.asks(wanted, mark, now)), "", "ok"
-    newest = mark
+    waiting, error, state = list(connector.asks(wanted, marks, now)), "", "ok"
+    reached: dict[str, date] = {}
+    missed: set[str] = set()
+    newest = date.fromisoformat(before["watermark"]) if before.get("watermark") else None
     while waiting:
         ask = waiting.pop(0)
         try:
@@ -166,24 +168,31 @@ def fetch(
             page = _read(platform, connector, ask, body, now)
             loaded = _load(platform, outside, connector, ask, body, page, now, frequency)
         except ShelfcastError as problem:
+            missed |= set(ask.subjects)
+            down = isinstance(problem, SourceDown)
+            if not error:
+                state = "down" if down else "changed" if isinstance(problem, BadFile) else "refused"
             error = error or str(problem)
-            state = (
-                "down" if isinstance(problem, SourceDown) else "changed" if isinstance(problem, BadFile) else "refused"
-            )
-            if state == "down":
+            if down:
+                missed |= {subject for one in waiting for subject in one.subjects}
                 break
             continue
         for name, count in loaded.items():
             total[name] += count
         waiting += page.more
-        newest = max(filter(None, (newest, page.through)), default=None)
-    # The watermark moves only when everything that was asked for is in the lake.
+        if page.through:
+            reached |= {subject: max(page.through, reached.get(subject, page.through)) for subject in ask.subjects}
+            newest = max(page.through, newest or page.through)
+    # A subject's mark moves only when everything that was asked of it is in the lake.
+    through = dict(marks.through)
+    for subject in reached.keys() - missed:
+        through[subject] = max(reached[subject], marks.of(subject) or reached[subject])
     watermark = newest.isoformat() if newest and not error else before.get("watermark", "")
     report = FetchReport(
         connector.name, state, outside.requests, outside.from_cache, outside.retries, **total, error=error,
         notes=tuple(outside.notes), watermark=watermark,
     )  # fmt: skip
-    _remember(platform, connector, before, report, now)
+    _remember(platform, connector, before, report, Marks(through, marks.others), now)
     platform.progress.done(connector.name, f"{state}, {total['kept']:,} rows")
     return report
 
@@ -248,14 +257,23 @@ def _context(ask: Ask) -> str:
     return hashlib.sha256(repr(sorted(ask.context.items(), key=lambda one: one[0])).encode()).hexdigest()[:8]
 
 
+def _marks(before: Mapping[str, Any]) -> Marks:
+    if "through" not in before:
+        return Marks({}, date.fromisoformat(before["watermark"]) if before.get("watermark") else None)
+    through = {subject: date.fromisoformat(day) for subject, day in before["through"].items()}
+    return Marks(through, date.fromisoformat(before["others"]) if before.get("others") else None)
+
+
 def _remember(
-    platform: Platform, connector: Connector, before: dict[str, Any], report: FetchReport, now: datetime
+    platform: Platform, connector: Connector, before: dict[str, Any], report: FetchReport, marks: Marks, now: datetime
 ) -> None:
     good = report.state == "ok"
     failing_since = "" if good else before.get("failing_since") or now.isoformat()
     body = {
         "table": connector.table, "tried_at": now.isoformat(), "failing_since": failing_since,
         "good_at": now.isoformat() if good else before.get("good_at", ""), **asdict(report), "notes": list(report.notes),
+        "through": {subject: day.isoformat() for subject, day in sorted(marks.through.items())},
+        "others": marks.others.isoformat() if marks.others else "",
     }  # fmt: skip
     platform.records.put(STATE, connector.name, body)
 

@@ -33,7 +33,14 @@ def connect(platform: Platform, settings: LakeSettings, parameters: ConnectParam
             "notes": list(made.notes),
         }
     from shelfcast.pipeline import fetch_outside as outside
-    from shelfcast.pipeline.outside_sources import WEATHER, Wanted, fred_series, named, world_bank_indicators
+    from shelfcast.pipeline.outside_sources import (
+        PAST_WEATHER,
+        WEATHER,
+        Wanted,
+        fred_series,
+        named,
+        world_bank_indicators,
+    )
 
     wanted = Wanted()
     if parameters.source == "fred":
@@ -47,9 +54,8 @@ def connect(platform: Platform, settings: LakeSettings, parameters: ConnectParam
     else:
         kind = parameters.source.removeprefix("weather-")
         connector = named(WEATHER, kind, parameters.base_url)
-        begun = outside.state_of(platform, connector.name).get("watermark")
-        first = outside.first_sales_day(platform) if kind in ("archive", "stations") and not begun else None
-        wanted = Wanted(outside.places_of(platform, parameters.locations), first)
+        first = outside.first_sales_day(platform) if kind in PAST_WEATHER else None
+        wanted = Wanted(outside.places_of(platform, parameters.locations), first=first)
     asks = outside.Outside(platform, platform.doors.http(), wait=time.sleep, luck=random.Random())
     report = outside.fetch(platform, asks, connector, wanted, frequency=settings.frequency)
     if report.state == "down":

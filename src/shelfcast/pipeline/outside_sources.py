@@ -17,6 +17,8 @@ WEATHER: Mapping[str, Callable[..., Any]] = {
     "previous": PreviousForecasts,
     "stations": StationFiles,
 }
+PAST_WEATHER = ("archive", "stations")
+"""Kinds that are worth having from the first day of sales on."""
 
 
 def named(kinds: Mapping[str, Callable[..., Any]], kind: str, base_url: str = "") -> Connector:
@@ -49,4 +51,4 @@ def world_bank_indicators(indicators: Sequence[str], countries: Sequence[str], b
     return WorldBank(*wanted, base_url) if base_url else WorldBank(*wanted)
 
 
-__all__ = ["WEATHER", "Connector", "Wanted", "fred_series", "named", "world_bank_indicators"]
+__all__ = ["PAST_WEATHER", "WEATHER", "Connector", "Wanted", "fred_series", "named", "world_bank_indicators"]

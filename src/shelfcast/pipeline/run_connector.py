@@ -57,15 +57,20 @@ def run_connector(
 
 
 def _fetched(platform: Platform, settings: LakeSettings, client: HttpClient, asked: Asked) -> dict[str, Any]:
-    from shelfcast.pipeline.fetch_outside import Outside, fetch, first_sales_day, places_of, state_of
-    from shelfcast.pipeline.outside_sources import WEATHER, Wanted, fred_series, named, world_bank_indicators
+    from shelfcast.pipeline.fetch_outside import Outside, fetch, first_sales_day, places_of
+    from shelfcast.pipeline.outside_sources import (
+        PAST_WEATHER,
+        WEATHER,
+        Wanted,
+        fred_series,
+        named,
+        world_bank_indicators,
+    )
 
     if asked.connector == "weather":
         connector = named(WEATHER, asked.kind, asked.base_url)
-        first = asked.since
-        if first is None and asked.kind in ("archive", "stations"):
-            first = None if state_of(platform, connector.name).get("watermark") else first_sales_day(platform)
-        wanted = Wanted(places_of(platform, asked.locations), first)
+        first = first_sales_day(platform) if asked.kind in PAST_WEATHER else None
+        wanted = Wanted(places_of(platform, asked.locations), asked.since, first=first)
     elif asked.connector == "fred":
         connector, wanted = fred_series(asked.series, asked.key, asked.base_url), Wanted(since=asked.since)
     else:

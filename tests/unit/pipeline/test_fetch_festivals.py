@@ -83,6 +83,27 @@ def test_own_calendars_are_spread_into_lead_own_and_lag_days(platform, tmp_path:
     assert load_calendar(platform, file).inserted == 0
 
 
+SCHOOL = "Name;Start;End;Scope;Scope_value\nHerbstferien Müller-Straße;2026-10-26;2026-10-30;region;BY\n"
+
+
+def test_a_file_of_school_holidays_is_read_as_offices_write_it(platform, tmp_path: Path) -> None:
+    file = tmp_path / "ferien.csv"
+    file.write_bytes(SCHOOL.encode("cp1252"))
+    report = load_calendar(platform, file, event_type="school_holiday")
+    assert (report.kept, report.quarantined) == (5, 0)
+    rows = platform.tables.scan(CALENDAR_EVENTS).collect()
+    assert rows["event_type"].unique().to_list() == ["school_holiday"]
+    assert rows["event"].unique().to_list() == ["Herbstferien Müller-Straße"]
+    assert rows["scope_value"].unique().to_list() == ["BY"]
+
+
+def test_a_line_of_a_calendar_that_can_not_be_split_costs_itself_only(platform, tmp_path: Path) -> None:
+    file = tmp_path / "calendar.csv"
+    file.write_text(CALENDAR + "X,2026-07-01\n")
+    report = load_calendar(platform, file)
+    assert (report.rows_in, report.kept, report.quarantined) == (12, 11, 1)
+
+
 BROKEN = {
     "no event": ",2026-07-01,,,,,,",
     "no date": "X,,,,,,,",

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import warnings
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from itertools import pairwise
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelfcast.domain.errors import BadParameter
+from shelfcast.pipeline.describe_borders import ORDER_LINE, orders_schema
 from shelfcast.pipeline.order_edi import as_edifact, as_x12
 from shelfcast.pipeline.order_formats import Envelope, OrderLine, as_csv, as_json
 
@@ -172,3 +174,13 @@ def test_other_separators_are_declared_where_a_value_holds_the_usual_ones() -> N
 def test_letters_latin_1_does_not_have_make_it_utf_8() -> None:
     assert as_edifact([line("r1", item_id="Ł-寿司")], ENVELOPE)[9:19] == b"UNB+UNOW:4"
     assert as_edifact([line("r1", item_id="Käse")], ENVELOPE)[9:19] == b"UNB+UNOC:3"
+
+
+def test_a_json_file_is_what_its_contract_says() -> None:
+    schemas = pytest.importorskip("jsonschema_rs")
+    contract = schemas.validator_for(orders_schema())
+    found = json.loads(as_json(LINES, ENVELOPE))
+    contract.validate(found)
+    assert {one.name for one in fields(OrderLine)} == set(ORDER_LINE)
+    del found["orders"][0]["lines"][0]["order_ref"]
+    assert not contract.is_valid(found)

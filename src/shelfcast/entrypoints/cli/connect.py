@@ -40,15 +40,13 @@ def weather(
 ) -> None:  # fmt: skip
     """Weather of the locations with coordinates. Forecasts are kept as issued, so a backtest sees what was forecast then."""
     from shelfcast.bootstrap import open_platform
-    from shelfcast.pipeline.fetch_outside import first_sales_day, places_of, state_of
-    from shelfcast.pipeline.outside_sources import WEATHER, Wanted, named
+    from shelfcast.pipeline.fetch_outside import first_sales_day, places_of
+    from shelfcast.pipeline.outside_sources import PAST_WEATHER, WEATHER, Wanted, named
 
     connector = named(WEATHER, kind, base_url)
     platform = open_platform(lake)
-    first = since.date() if since else None
-    if first is None and kind in ("archive", "stations") and not state_of(platform, connector.name).get("watermark"):
-        first = first_sales_day(platform)
-    _fetch(lake, connector, Wanted(places_of(platform, location or ()), first))
+    first = first_sales_day(platform) if kind in PAST_WEATHER else None
+    _fetch(lake, connector, Wanted(places_of(platform, location or ()), since.date() if since else None, first=first))
 
 
 def fred(
@@ -93,8 +91,9 @@ def holidays(
 
 
 def calendar(
-    file: Annotated[Path, typer.Argument(help="CSV: event, first_date; last_date, lead_days, lag_days, event_type, scope, scope_value.")],
+    file: Annotated[Path, typer.Argument(help="CSV or Excel: event, first_date; last_date, lead_days, lag_days, event_type, scope, scope_value.")],
     lake: Lake = HERE,
+    event_type: Annotated[str, typer.Option("--type", help="What lines are that don't say it: festival, school_holiday, sport, pay, other.")] = "festival",
 ) -> None:  # fmt: skip
     """The retailer's own calendar: festivals with lead and lag days, school holidays, sport, pay days."""
     from shelfcast.bootstrap import open_lake
@@ -102,7 +101,7 @@ def calendar(
     from shelfcast.pipeline.fetch_festivals import load_calendar
 
     settings, platform = open_lake(lake)
-    ingest_view.reports([load_calendar(platform, file, frequency=settings.frequency)])
+    ingest_view.reports([load_calendar(platform, file, event_type=event_type, frequency=settings.frequency)])
 
 
 def status(lake: Lake = HERE) -> None:

@@ -1,6 +1,6 @@
 """Outside data on one small contract: say what to ask, read what comes back. Pure: asking is done elsewhere.
 
-    connector.asks(wanted, since, now) -> requests
+    connector.asks(wanted, marks, now) -> requests
     connector.read(ask, body, now)     -> rows of a canonical table, and further requests (next page)
 
 What came is rows of a curated table with `known_at`, so that a forecast is kept as it was issued and a backtest uses
@@ -32,6 +32,8 @@ class Ask:
     fresh_for: timedelta = timedelta(minutes=30)
     secret: str = ""
     """Part of the URL that must not be shown or stored."""
+    subjects: tuple[str, ...] = ()
+    """What it is about: locations, series, indicators. Each goes on where it ended itself."""
 
     @property
     def shown(self) -> str:
@@ -68,6 +70,21 @@ class Wanted:
     since: date | None = None
     """First day that is wanted; None: what the source has anew."""
     until: date | None = None
+    first: date | None = None
+    """First day worth having of what was never fetched; None: the source's own choice."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Through which day each subject (a location, a series) is in the lake."""
+
+    through: Mapping[str, date] = field(default_factory=dict)
+    others: date | None = None
+    """Of subjects not named: states written before they were kept apart."""
+
+    def of(self, subject: str) -> date | None:
+        """None: never fetched."""
+        return self.through.get(subject, self.others)
 
 
 class Connector(Protocol):
@@ -82,8 +99,8 @@ class Connector(Protocol):
     @property
     def requests_per_minute(self) -> float: ...
 
-    def asks(self, wanted: Wanted, watermark: date | None, now: datetime) -> Sequence[Ask]:
-        """The requests of a fetch, past the watermark where there is one."""
+    def asks(self, wanted: Wanted, marks: Marks, now: datetime) -> Sequence[Ask]:
+        """The requests of a fetch: of each subject what lies past its own mark, and all of one never fetched."""
         ...
 
     def read(self, ask: Ask, body: bytes, now: datetime) -> Page:

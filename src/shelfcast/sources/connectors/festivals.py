@@ -71,9 +71,15 @@ OWN_COLUMNS = (
     "scope_value",
     "known_at",
 )
+MOST_LEAD_DAYS = 90
+OTHER_NAMES = {
+    "event": ("name", "holiday", "event_name", "title"), "first_date": ("date", "start", "start_date", "from"),
+    "last_date": ("end", "end_date", "to", "until"),
+}  # fmt: skip
+"""What lists of holidays call their columns."""
 
 
-def own_calendar(raw: pl.DataFrame, source: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def own_calendar(raw: pl.DataFrame, source: str, event_type: str = "festival") -> tuple[pl.DataFrame, pl.DataFrame]:
     """A retailer's calendar spread into days: the event's own days, its lead days and its lag days.
 
     Lead and lag days become events of their own (`Diwali, before`, `Diwali, after`), so that the build-up and the
@@ -82,6 +88,7 @@ def own_calendar(raw: pl.DataFrame, source: str) -> tuple[pl.DataFrame, pl.DataF
     Args:
         raw: text columns: event and first_date (or date); last_date, lead_days, lag_days, event_type, scope, scope_value
             and known_at if there are any. A file of school holidays is one with event_type school_holiday.
+        event_type: of lines that have none.
 
     Returns:
         Rows of `calendar_events`, and the rows that can't be used with a `reason`, both with `source_line`.
@@ -90,8 +97,9 @@ def own_calendar(raw: pl.DataFrame, source: str) -> tuple[pl.DataFrame, pl.DataF
         BadParameter: a column that must be there isn't.
     """
     raw = raw.rename({name: name.strip().lower() for name in raw.columns})
-    if "first_date" not in raw.columns and "date" in raw.columns:
-        raw = raw.rename({"date": "first_date"})
+    for name, others in OTHER_NAMES.items():
+        if name not in raw.columns and (found := next((one for one in others if one in raw.columns), None)):
+            raw = raw.rename({found: name})
     if missing := [name for name in ("event", "first_date") if name not in raw.columns]:
         raise BadParameter(
             f"{source} has no column {', '.join(missing)}; it has: {', '.join(raw.columns)}. A calendar needs event and "
@@ -99,9 +107,10 @@ def own_calendar(raw: pl.DataFrame, source: str) -> tuple[pl.DataFrame, pl.DataF
         )
     rows: list[dict[str, Any]] = []
     bad: list[dict[str, Any]] = []
-    for line, one in enumerate(raw.iter_rows(named=True), start=1):
+    for number, one in enumerate(raw.iter_rows(named=True), start=1):
+        line = one.pop("source_line", number)
         try:
-            rows += [row | {"source_line": line} for row in _spread(one)]
+            rows += [row | {"source_line": line} for row in _spread(one, event_type)]
         except ValueError as error:
             bad.append(
                 {"source_line": line, "reason": f"{error}. Correct the line and load the file again.", "row": str(one)}
@@ -111,7 +120,7 @@ def own_calendar(raw: pl.DataFrame, source: str) -> tuple[pl.DataFrame, pl.DataF
     return pl.DataFrame(rows, schema=schema, orient="row"), pl.DataFrame(bad, schema=faults, orient="row")
 
 
-def _spread(one: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _spread(one: Mapping[str, Any], event_type: str) -> list[dict[str, Any]]:
     event = (one["event"] or "").strip()
     if not event:
         raise ValueError("event is empty")
@@ -125,7 +134,7 @@ def _spread(one: Mapping[str, Any]) -> list[dict[str, Any]]:
     else:
         known = datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=KNOWN_DAYS_AHEAD)
     base = {
-        "event_type": one.get("event_type") or "festival", "scope": one.get("scope") or "all",
+        "event_type": one.get("event_type") or event_type, "scope": one.get("scope") or "all",
         "scope_value": one.get("scope_value") or "*", "known_at": known,
     }  # fmt: skip
     spans = (
@@ -152,6 +161,6 @@ def _days(text: Any, name: str) -> int:
         days = int(str(text).strip())
     except ValueError:
         raise ValueError(f"{name} is {text!r}, no whole number") from None
-    if not 0 <= days <= 90:
-        raise ValueError(f"{name} is {days}; 0 to 90 are allowed")
+    if not 0 <= days <= MOST_LEAD_DAYS:
+        raise ValueError(f"{name} is {days}; 0 to {MOST_LEAD_DAYS} are allowed")
     return days

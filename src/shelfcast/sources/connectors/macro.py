@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import polars as pl
 
 from shelfcast.domain.errors import BadParameter
-from shelfcast.sources.connectors import Ask, Page, Wanted, as_json, changed, number
+from shelfcast.sources.connectors import Ask, Marks, Page, Wanted, as_json, changed, number
 
 SCHEMA: Mapping[str, Any] = {
     "name": pl.String, "date": pl.Date, "value": pl.Float64, "role": pl.String, "frequency": pl.String,
@@ -56,17 +56,18 @@ class Fred:
     table: str = "observations"
     requests_per_minute: float = 100
 
-    def asks(self, wanted: Wanted, watermark: date | None, now: datetime) -> Sequence[Ask]:  # noqa: ARG002
+    def asks(self, wanted: Wanted, marks: Marks, now: datetime) -> Sequence[Ask]:  # noqa: ARG002
         found = []
         for one, frequency in self.series.items():
-            first = wanted.since or (watermark - timedelta(days=400) if watermark else FIRST)
+            mark = marks.of(one)
+            first = wanted.since or (mark - timedelta(days=400) if mark else FIRST)
             asked = {
                 "series_id": one, "api_key": self.api_key, "file_type": "json", "realtime_start": EARLIEST,
                 "realtime_end": LATEST, "observation_start": first,
             }  # fmt: skip
             context = {"series": one, "frequency": _checked_frequency(frequency)}
             url = f"{self.base_url.rstrip('/')}/fred/series/observations?{urlencode(asked)}"
-            found.append(Ask(url, context, fresh_for=timedelta(hours=6), secret=self.api_key))
+            found.append(Ask(url, context, fresh_for=timedelta(hours=6), secret=self.api_key, subjects=(one,)))
         return found
 
     def read(self, ask: Ask, body: bytes, now: datetime) -> Page:  # noqa: ARG002
@@ -109,15 +110,24 @@ class WorldBank:
     table: str = "observations"
     requests_per_minute: float = 60
 
-    def asks(self, wanted: Wanted, watermark: date | None, now: datetime) -> Sequence[Ask]:
-        first = wanted.since.year if wanted.since else (watermark.year - 3 if watermark else now.year - 20)
-        return [self._ask(one, first, now.year, 1) for one in self.indicators]
+    def asks(self, wanted: Wanted, marks: Marks, now: datetime) -> Sequence[Ask]:
+        return [self._ask(one, self._first(one, wanted, marks, now), now.year, 1) for one in self.indicators]
+
+    def _subjects(self, indicator: str) -> tuple[str, ...]:
+        return tuple(f"{indicator}:{country}" for country in self.countries)
+
+    def _first(self, indicator: str, wanted: Wanted, marks: Marks, now: datetime) -> int:
+        if wanted.since:
+            return wanted.since.year
+        years = [mark.year - 3 if (mark := marks.of(one)) else now.year - 20 for one in self._subjects(indicator)]
+        return min(years, default=now.year - 20)
 
     def _ask(self, indicator: str, first: int, last: int, page: int) -> Ask:
         path = f"/v2/country/{';'.join(self.countries)}/indicator/{indicator}"
         query = urlencode({"format": "json", "per_page": 1000, "date": f"{first}:{last}", "page": page})
         context = {"indicator": indicator, "first": first, "last": last, "page": page}
-        return Ask(f"{self.base_url.rstrip('/')}{path}?{query}", context, fresh_for=timedelta(days=1))
+        url = f"{self.base_url.rstrip('/')}{path}?{query}"
+        return Ask(url, context, fresh_for=timedelta(days=1), subjects=self._subjects(indicator))
 
     def read(self, ask: Ask, body: bytes, now: datetime) -> Page:  # noqa: ARG002
         found = as_json(body, self.name)

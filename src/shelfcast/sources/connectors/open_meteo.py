@@ -6,7 +6,7 @@ each; for several places a list of such objects. Documented at open-meteo.com/en
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from shelfcast.sources.connectors import Ask, Page, Place, Wanted, as_json, changed, number
+from shelfcast.sources.connectors import Ask, Marks, Page, Place, Wanted, as_json, changed, number
 
 DAILY: Mapping[str, tuple[str, str, float]] = {
     "temperature_2m_mean": ("temperature_c", "°C", 1.0),
@@ -41,6 +41,18 @@ OVERLAP_DAYS = 3
 
 def _groups(places: Sequence[Place]) -> list[Sequence[Place]]:
     return [places[start : start + PLACES_A_REQUEST] for start in range(0, len(places), PLACES_A_REQUEST)]
+
+
+def _from(places: Sequence[Place], first: Callable[[str], date]) -> list[tuple[date, Sequence[Place]]]:
+    """Places that are asked for from the same day on, as many as go into a request together."""
+    by_day: dict[date, list[Place]] = {}
+    for one in places:
+        by_day.setdefault(first(one.location_id), []).append(one)
+    return [(day, group) for day, mine in sorted(by_day.items()) for group in _groups(mine)]
+
+
+def _ids(places: Sequence[Place]) -> tuple[str, ...]:
+    return tuple(one.location_id for one in places)
 
 
 def _url(base: str, path: str, places: Sequence[Place], more: Mapping[str, Any]) -> str:
@@ -111,12 +123,12 @@ class ForecastWeather:
     table: str = "weather"
     requests_per_minute: float = 60
 
-    def asks(self, wanted: Wanted, watermark: date | None, now: datetime) -> Sequence[Ask]:  # noqa: ARG002
+    def asks(self, wanted: Wanted, marks: Marks, now: datetime) -> Sequence[Ask]:  # noqa: ARG002
         more = {"daily": ",".join(DAILY), "forecast_days": self.days}
         return [
-            Ask(_url(self.base_url, "/v1/forecast", group, more), {"places": group}, fresh_for=timedelta(hours=1))
+            Ask(_url(self.base_url, "/v1/forecast", group, more), {"places": group}, fresh_for=timedelta(hours=1), subjects=_ids(group))
             for group in _groups(wanted.places)
-        ]
+        ]  # fmt: skip
 
     def read(self, ask: Ask, body: bytes, now: datetime) -> Page:
         """Days that are over already by the place's clock are left out: they are no forecast any more."""
@@ -136,16 +148,22 @@ class MeasuredWeather:
     table: str = "weather"
     requests_per_minute: float = 30
 
-    def asks(self, wanted: Wanted, watermark: date | None, now: datetime) -> Sequence[Ask]:
+    def asks(self, wanted: Wanted, marks: Marks, now: datetime) -> Sequence[Ask]:
         last = wanted.until or now.date() - timedelta(days=1)
-        first = wanted.since or (watermark - timedelta(days=OVERLAP_DAYS) if watermark else last - timedelta(days=730))
-        if first > last:
-            return []
-        more = {"daily": ",".join(DAILY), "start_date": first, "end_date": last}
+
+        def first(place: str) -> date:
+            mark = marks.of(place)
+            begun = mark - timedelta(days=OVERLAP_DAYS) if mark else wanted.first or last - timedelta(days=730)
+            return wanted.since or begun
+
         return [
-            Ask(_url(self.base_url, "/v1/archive", group, more), {"places": group}, fresh_for=timedelta(hours=6))
-            for group in _groups(wanted.places)
-        ]
+            Ask(
+                _url(self.base_url, "/v1/archive", group, {"daily": ",".join(DAILY), "start_date": day, "end_date": last}),
+                {"places": group}, fresh_for=timedelta(hours=6), subjects=_ids(group),
+            )
+            for day, group in _from(wanted.places, first)
+            if day <= last
+        ]  # fmt: skip
 
     def read(self, ask: Ask, body: bytes, now: datetime) -> Page:  # noqa: ARG002
         rows = _daily(body, ask, self.name, forecast=False, known_at=None).drop("known_at")
@@ -167,17 +185,22 @@ class PreviousForecasts:
     table: str = "weather"
     requests_per_minute: float = 30
 
-    def asks(self, wanted: Wanted, watermark: date | None, now: datetime) -> Sequence[Ask]:
+    def asks(self, wanted: Wanted, marks: Marks, now: datetime) -> Sequence[Ask]:
         last = wanted.until or now.date() - timedelta(days=1)
-        first = wanted.since or (watermark + timedelta(days=1) if watermark else last - timedelta(days=90))
-        if first > last:
-            return []
-        hourly = [f"{name}_previous_day{ahead}" for name in HOURLY for ahead in self.days_before]
-        more = {"hourly": ",".join(hourly), "start_date": first, "end_date": last}
+
+        def first(place: str) -> date:
+            mark = marks.of(place)
+            return wanted.since or (mark + timedelta(days=1) if mark else last - timedelta(days=90))
+
+        hourly = ",".join(f"{name}_previous_day{ahead}" for name in HOURLY for ahead in self.days_before)
         return [
-            Ask(_url(self.base_url, "/v1/forecast", group, more), {"places": group}, fresh_for=timedelta(days=1))
-            for group in _groups(wanted.places)
-        ]
+            Ask(
+                _url(self.base_url, "/v1/forecast", group, {"hourly": hourly, "start_date": day, "end_date": last}),
+                {"places": group}, fresh_for=timedelta(days=1), subjects=_ids(group),
+            )
+            for day, group in _from(wanted.places, first)
+            if day <= last
+        ]  # fmt: skip
 
     def read(self, ask: Ask, body: bytes, now: datetime) -> Page:  # noqa: ARG002
         frames: list[pl.DataFrame] = []

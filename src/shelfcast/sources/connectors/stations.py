@@ -17,7 +17,7 @@ import polars as pl
 
 from shelfcast.domain.errors import BadFile
 from shelfcast.sources.batches import SOURCE_LINE, faults
-from shelfcast.sources.connectors import Ask, Page, Place, Wanted, changed
+from shelfcast.sources.connectors import Ask, Marks, Page, Place, Wanted, changed
 
 COLUMNS = ("date", "tavg", "tmin", "tmax", "prcp", "snow", "wdir", "wspd", "wpgt", "pres", "tsun")
 OURS = {"tavg": "temperature_c", "tmax": "temperature_max_c", "prcp": "precipitation_mm", "wspd": "wind_kmh"}
@@ -33,14 +33,26 @@ class StationFiles:
     table: str = "weather"
     requests_per_minute: float = 30
 
-    def asks(self, wanted: Wanted, watermark: date | None, now: datetime) -> Sequence[Ask]:  # noqa: ARG002
+    def asks(self, wanted: Wanted, marks: Marks, now: datetime) -> Sequence[Ask]:  # noqa: ARG002
         stations: dict[str, list[Place]] = {}
         for place in wanted.places:
             if place.station:
                 stations.setdefault(place.station, []).append(place)
-        first = wanted.since or (watermark - timedelta(days=30) if watermark else None)
+
+        def first(place: Place) -> date | None:
+            mark = marks.of(place.location_id)
+            return wanted.since or (mark - timedelta(days=30) if mark else wanted.first)
+
+        def earliest(places: list[Place]) -> date | None:
+            days = [first(one) for one in places]
+            return None if None in days else min(day for day in days if day)
+
         return [
-            Ask(f"{self.base_url.rstrip('/')}/{station}.csv.gz", {"places": places, "first": first, "until": wanted.until}, fresh_for=timedelta(hours=12))
+            Ask(
+                f"{self.base_url.rstrip('/')}/{station}.csv.gz",
+                {"places": places, "first": earliest(places), "until": wanted.until},
+                fresh_for=timedelta(hours=12), subjects=tuple(one.location_id for one in places),
+            )
             for station, places in sorted(stations.items())
         ]  # fmt: skip
 
