@@ -58,6 +58,13 @@ def test_inputs_may_take_their_other_written_forms() -> None:
     assert by_list == answer("serial_echelon_base_stock", by_node)
 
 
+def test_a_cap_is_no_reason_where_nothing_is_needed() -> None:
+    shelf = {"order_up_to_level": 15, "window_mean": 6, "presentation_stock": 0, "on_hand": 12, "on_order": 33}
+    terms = {"backorders": 0, "moq": 0, "pack_size": 8, "max_stock": 21, "pack_round_threshold": 0.25}
+    full = answer("rule_net_need_rounding", {**shelf, **terms})
+    assert (full["order_qty"], full["need"], full["reasons"]) == (0.0, 0.0, ())
+
+
 def test_lost_sales_and_reorder_points_are_played_too() -> None:
     shop = {"demand": [3, 4, 5, 2, 8], "lead_time_days": 2, "order_up_to_level": 15, "initial_on_hand": 10}
     costs = {"holding_cost": 0.1, "stockout_cost": 1}

@@ -145,7 +145,9 @@ def approved_lines(platform: Platform) -> pl.DataFrame:
             day = body.get("delivery_date")
             due = date.fromisoformat(str(day)) if day else None
             kept = {name: body.get(name) for name in ("item_id", "location_id", "source_id", "qty")}
-            rows.append({"line_id": record.record_id, **kept, "delivery_date": due, "state": state})
+            placed = body.get("order_date") or body.get("cutoff")
+            dates = {"delivery_date": due, "order_date": date.fromisoformat(str(placed)) if placed else None}
+            rows.append({"line_id": record.record_id, **kept, **dates, "state": state})
     return pl.DataFrame(rows, schema=APPROVED_SCHEMA).sort("line_id")
 
 

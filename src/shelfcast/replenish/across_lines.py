@@ -34,6 +34,6 @@ def decide_across_lines(
     step("step_truck", added)
     step("step_capacity", fit_capacity(lines, demand, limits, names, context.supply, context.route_days))
     step("step_fair_share", share_centre_stock(lines, parameters, demand, positions, limits, names))
-    step("step_budget", keep_budgets(lines, demand, limits, names))
+    step("step_budget", keep_budgets(lines, demand, limits, names, context))
     step("step_lock", apply_locks(lines, context.inputs.order_overrides, context.keys, context.cutoff))
     return held

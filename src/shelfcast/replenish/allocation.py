@@ -52,9 +52,12 @@ def _one_by_one(start, end, left, wanted, pack, position, rate, given):  # type:
 def _proportional(start, end, left, wanted, pack, given):  # type: ignore[no-untyped-def]
     """Share by need in whole packs, then spare packs by largest remainder."""
     total = 0.0
+    alike = True
     for i in range(start, end):
         total += wanted[i]
-    available = left
+        alike = alike and pack[i] == pack[start]
+    # Of equal packs only whole ones can be shared out; of unlike ones nobody knows beforehand what is left over.
+    available = np.floor(left / pack[start] + 1e-6) * pack[start] if alike else left
     remainder = np.zeros(end - start)
     for i in range(start, end):
         share = available * wanted[i] / total / pack[i] if total > 0.0 else 0.0

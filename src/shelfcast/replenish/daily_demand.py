@@ -80,10 +80,16 @@ def quantile_columns(names: list[str], levels_needed: int = 3) -> list[str]:
     """The quantile columns among `names`, by rising level.
 
     Raises:
-        BadInput: fewer than three levels, or none of 0.9 or higher.
+        BadInput: fewer than three levels, none of 0.9 or higher, or one outside (0, 1).
     """
-    found = [name for name in names if len(name) == 4 and name[0] == "q" and name[1:].isdigit()]
-    found = sorted((name for name in found if 0.0 < quantiles.level(name) < 1.0), key=quantiles.level)
+    found = [name for name in names if len(name) >= 4 and name[0] == "q" and name[1:].isdigit()]
+    outside = [name for name in found if not 0.0 < quantiles.level(name) < 1.0]
+    if outside:
+        raise BadInput(
+            f"forecasts have the quantile columns {', '.join(outside)}; a level lies between 0 and 1 and is written per mille: "
+            "q500 is the median. Nothing was decided."
+        )
+    found = sorted(found, key=quantiles.level)
     if len(found) < levels_needed or quantiles.level(found[-1]) < 0.9:
         raise BadInput(
             f"forecasts have the quantile columns {', '.join(found) or 'none'}; at least {levels_needed} are needed, "

@@ -31,6 +31,7 @@ _KINDS: tuple[Kind, ...] = (
     Kind("no_stock_row", "high", "No stock is recorded for it: nothing is ordered. Send its stock, or end its listing."),
     Kind("no_source", "high", "No source is known for it: nothing can be ordered. Add a row to sourcing."),
     Kind("no_lead_time", "high", "No lead time is known for its source. Fill lead_time_days, or set default_lead_time_days."),
+    Kind("no_delivery_day", "high", "No day is open for its delivery within the next year. Check order calendar and opening days."),
     Kind("same_day_refused", "medium", "Its lead time is 0 days. The shortest usual one is 1; set the rule same_day to allow 0."),
     Kind("stale_snapshot", "medium", "Its stock is {value} days old."),
     Kind("negative_stock", "medium", "Book stock is {value}: count it."),
@@ -42,7 +43,7 @@ _KINDS: tuple[Kind, ...] = (
     Kind("censored_forecast", "medium", "The forecast rests on history cut off by stock-outs and not recovered."),
     Kind("absurd_tail", "medium", "The far tail of its forecast can't be believed; its spread was capped. Look at the history."),
     Kind("pack_default", "medium", "Its pack or smallest order can't be right; 1 and 0 were used."),
-    Kind("pack_over_capacity", "medium", "One pack is more than fits: nothing is ordered."),
+    Kind("pack_over_capacity", "medium", "One pack is more than fits, or more than the largest order: nothing is ordered."),
     Kind("max_stock_blocks_moq", "medium", "What fits is less than the smallest order: nothing is ordered."),
     Kind("moq_over_shelf_life", "medium", "The smallest order is more than sells within its shelf life."),
     Kind("keep_one_pack", "low", "One pack is ordered above the cap because a stock-out is likely."),
@@ -58,6 +59,8 @@ _KINDS: tuple[Kind, ...] = (
     Kind("left_over_stock", "medium", "The item is discontinued; {value} units are left to transfer or mark down."),
     Kind("promotion_left_over", "low", "A promotion has ended; {value} units are above the level."),
     Kind("broken_rule", "medium", "A business rule can't be read and is ignored: {text}"),
+    Kind("unknown_key", "medium", "{text} is for an item and location without stock or listing: it isn't counted. Correct its keys, or send their stock."),
+    Kind("sold_at_a_loss", "medium", "Its price isn't above its cost ({value} less): at least cost none is ordered. Check both, or set a service target."),
     Kind("unknown_forecast", "high", "There is a forecast but no stock recorded for it: nothing is ordered."),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.code: kind for kind in _KINDS}

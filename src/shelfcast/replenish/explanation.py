@@ -33,6 +33,8 @@ _CAPS = {
     "moq_over_shelf_life": "the smallest order is more than sells within its life",
     "keep_one_pack": "one pack kept",
 }
+_BLOCKS = ("max_stock_blocks_moq", "pack_over_capacity", "moq_over_shelf_life")
+"""They say why a cap leaves nothing; the cap itself needs no words beside them."""
 _TARGETS = {
     "cycle_service": "at {value} cycle service",
     "fill_rate": "at {value} fill rate",
@@ -77,7 +79,8 @@ def _target(line: Mapping[str, Any]) -> str:
     if (line.get("promo_demand") or 0.0) > 0:  # below zero: others' promotions, which the level has in it unsaid
         floors.append(f"{_units(line['promo_demand'])} of promotion demand")
     inside = f" (with {' and '.join(floors)})" if floors else ""
-    return f"target {level}{inside} covers {_span(line['window_from'], line['window_to'])}{at}"
+    days = "the season" if line.get("policy") == "newsvendor_once" else _span(line["window_from"], line["window_to"])
+    return f"target {level}{inside} covers {days}{at}"
 
 
 def _stock(line: Mapping[str, Any]) -> str:
@@ -106,7 +109,8 @@ def _steps(line: Mapping[str, Any], codes: list[str]) -> str:
     parts = [f"need {_units(quantity)}{_more_or_less(line, quantity)}"]
     packs, total = line.get("packs"), line.get("qty") or 0.0
     pack = line.get("pack_size") or (total / packs if packs else 0.0)
-    cap = ", ".join(_CAPS[code] for code in codes if code in _CAPS) or "a cap"
+    caps = [code for code in codes if code in _CAPS]
+    cap = ", ".join(_CAPS[code] for code in [one for one in caps if one in _BLOCKS] or caps) or "a cap"
     for name, words in _STEP_WORDS:
         change = line.get(name) or 0.0
         if abs(change) < 1e-9:

@@ -16,7 +16,7 @@ PROMO_DEMAND_SCHEMA = pl.Schema(
 APPROVED_SCHEMA = pl.Schema(
     {
         "line_id": pl.String, "item_id": pl.String, "location_id": pl.String, "source_id": pl.String,
-        "qty": pl.Float64, "delivery_date": pl.Date, "state": pl.String,
+        "qty": pl.Float64, "delivery_date": pl.Date, "state": pl.String, "order_date": pl.Date,
     }
 )  # fmt: skip
 ON_ORDER_STATES = ("approved", "sent", "acknowledged", "in_transit")
@@ -54,7 +54,7 @@ class Inputs:
     open_orders: pl.DataFrame = field(default_factory=supply.OPEN_ORDERS.empty)
     """Latest snapshot of the ERP's open orders."""
     approved: pl.DataFrame = field(default_factory=lambda: _empty(APPROVED_SCHEMA))
-    """Our own approved lines, with their state."""
+    """Our own approved lines, with their state; `order_date` may be left out."""
     acknowledged: pl.DataFrame = field(default_factory=lambda: _empty(pl.Schema({"order_ref": pl.String})))
     """Every order_ref the ERP has ever shown: those orders are the ERP's to report, open or received."""
     order_calendar: pl.DataFrame = field(default_factory=supply.ORDER_CALENDAR.empty)

@@ -22,6 +22,8 @@ class Limit:
     lines: Integers
     scope: str
     destination: str
+    since_day: int | None = None
+    """First day of the period it is for, from the cutoff; None: it is for tonight alone."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +92,17 @@ def dock_limits(limits: pl.DataFrame, lines: Columns, names: Names) -> list[Limi
     return found
 
 
-def budget_limits(limits: pl.DataFrame, lines: Columns, names: Names) -> list[Limit]:
-    """Money tonight's lines of a category, a source or (scope *) everything may cost, for one destination or all."""
+def budget_limits(limits: pl.DataFrame, lines: Columns, names: Names, cutoff: date) -> list[Limit]:
+    """Money the orders of a category, a source or (scope *) everything may cost, for one destination or all: of the whole
+    period where it has a first and a last day, else of a night."""
     found: list[Limit] = []
     location = names.keys.location_codes[lines["row"]]
-    for scope, destination, value in (
+    for scope, destination, value, first, last in (
         limits.filter(pl.col("limit_type") == "budget_value")
-        .select("scope_value", "destination_id", "value")
+        .select("scope_value", "destination_id", "value", "valid_from", "valid_to")
         .iter_rows()
     ):
+        since = (first - cutoff).days if first is not None and last is not None else None
         wanted = pl.Series([scope], dtype=pl.String)
         category, source = int(codes_of(wanted, names.categories)[0]), int(codes_of(wanted, names.sources)[0])
         chosen: NDArray[np.bool_] = np.full(len(location), scope == ALL)
@@ -108,5 +112,5 @@ def budget_limits(limits: pl.DataFrame, lines: Columns, names: Names) -> list[Li
             chosen |= lines["source"] == source
         if destination != ALL:
             chosen &= location == int(codes_of(pl.Series([destination], dtype=pl.String), names.keys.locations)[0])
-        found.append(Limit("budget_value", float(value), np.flatnonzero(chosen), scope, destination))
+        found.append(Limit("budget_value", float(value), np.flatnonzero(chosen), scope, destination, since))
     return found

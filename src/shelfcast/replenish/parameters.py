@@ -33,6 +33,16 @@ class Parameter:
     maximum: float | None = None
     allowed: tuple[str, ...] = ()
 
+    def check_scope(self, scope: str) -> None:
+        """
+        Raises:
+            BadParameter: the parameter is read once for a whole run and the scope is narrower than that.
+        """
+        if self.name in RUN_WIDE and scope != "default":
+            raise BadParameter(
+                f"rule {self.name}: scope {scope} came; it holds for a whole run, so scope default alone is allowed."
+            )
+
     def parse(self, text: str) -> float:
         """The value of a rule as a number: choices as their position in `allowed`, flags as 0 or 1.
 
@@ -88,6 +98,9 @@ class Parameter:
             return "true" if value else "false"
         return f"{value:g}"
 
+
+RUN_WIDE = ("overdue_grace_days", "overdue_dead_days", "min_lead_time_samples")
+"""Parameters read once for a whole run: a rule of a narrower scope would have no effect, so it is refused."""
 
 _TRUE = {"true", "1", "yes", "y"}
 _FALSE = {"false", "0", "no", "n"}

@@ -16,6 +16,7 @@ from shelfcast.replenish.calendar import HORIZON_DAYS, NEVER, RouteDays
 from shelfcast.replenish.daily_demand import DailyDemand
 from shelfcast.replenish.inputs import Inputs
 from shelfcast.replenish.keys import Keys
+from shelfcast.replenish.path_windows import LeadTimes, use_paths
 from shelfcast.replenish.position import Incoming, inventory_position, on_order
 from shelfcast.replenish.rules import Resolved
 from shelfcast.replenish.terms import FAR, STATUSES, Columns
@@ -25,7 +26,6 @@ from shelfcast.replenish.window_demand import (
     believable,
     given_windows,
     mix_lead_times,
-    use_paths,
     use_window_forecasts,
     window_demand,
     window_moments,
@@ -86,7 +86,10 @@ def line_demand(lines: Columns, parameters: Resolved, context: Context) -> Windo
         found, context.samples, context.demand, context.route_days, lines["route"], row, review, discrete, correlation,
         extra, calibration,
     )  # fmt: skip
-    found = use_paths(found, context.inputs.paths, context.keys, context.cutoff, row, days)
+    lead = LeadTimes(
+        lines["lead"], lines["lead_time_sd_days"], context.samples, context.route_days, lines["route"], review
+    )
+    found = use_paths(found, context.inputs.paths, context.keys, context.cutoff, row, days, lead)
     _, unbelievable = believable(*window_moments(context.demand, row, days, correlation))
     reasons.add(lines["reasons"], "absurd_tail", unbelievable)
     return use_window_forecasts(found, given, (sd <= 0.0) & ~sampled & ~new)
@@ -110,7 +113,9 @@ def stop_reasons(lines: Columns) -> reasons.Mask:
     reasons.add(mask, "discontinued", gone)
     sourced = lines["source"] >= 0
     reasons.add(mask, "not_started", sourced & (lines["delivery_day"] < start - 1))
-    reasons.add(mask, "ended", sourced & ~gone & (lines["delivery_day"] > end) & (end < FAR))
+    comes = lines["delivery_day"] < NEVER
+    reasons.add(mask, "ended", sourced & ~gone & comes & (lines["delivery_day"] > end) & (end < FAR))
+    reasons.add(mask, "no_delivery_day", sourced & (lines["delivery_day"] >= NEVER))
     reasons.add(mask, "not_order_day", sourced & (lines["order_day"] != 0))
     return mask
 
@@ -155,7 +160,7 @@ def plan_lines(
             context.inputs.deliveries, context.keys, lines["row"], lines["start_date"], within + later, context.cutoff
         )
         reasons.add(mask, "season_ordered", done & (policy == policies.CODE["newsvendor_once"]))
-    level, floor, presentation, promotion = _floors(lines, parameters, demand, context, level, end, mask)
+    level, floor, presentation, promotion = _floors(lines, parameters, demand, context, policy, level, end, mask)
     terms = _terms(lines, policy, parameters)
     needed = _needs(policy, level, floor, position, lines, parameters, demand, context, kind, money, terms, cycle_days)
     stopped = (mask & reasons.STOPS) != 0
@@ -271,6 +276,7 @@ def _floors(
     parameters: Resolved,
     demand: WindowDemand,
     context: Context,
+    policy: Integers,
     level: Floats,
     end: Integers,
     mask: reasons.Mask,
@@ -299,7 +305,8 @@ def _floors(
     lifted = np.minimum(lifted, most)
     ending = (lines["status"] == STATUSES.index("phase_out")) | (end < FAR)
     left = floors.demand_until_end(mean, demand.daily_rate, lines["next_delivery_day"] - 1, end)
-    ending &= end < FAR
+    left = np.where(end < FAR, left, mean)  # no last day is known: nothing beyond the window's demand
+    ending &= policy != policies.CODE["newsvendor_once"]  # its level is that of the season already
     phased = np.where(ending, np.minimum(lifted, left), lifted)
     reasons.add(mask, "phase_out", phased < lifted)
     by_hand = np.nan_to_num(parameters.number("min_stock"))
@@ -345,7 +352,8 @@ def _caps(
     if parameters.flag("keep_one_pack").any():
         stockout = 1.0 - demand.window.at(position)[0]
         at_risk = parameters.flag("keep_one_pack") & (stockout > parameters.number("keep_one_pack_risk"))
-    return constraints.Caps(life.room, largest - position, largest, at_risk, life.smallest_order_pays)
+    share = lines["share"]  # sources that share a need share the room too
+    return constraints.Caps(life.room * share, (largest - position) * share, largest, at_risk, life.smallest_order_pays)
 
 
 def _room(caps: constraints.Caps, terms: constraints.Terms) -> Floats:

@@ -28,6 +28,8 @@ class Incoming:
     due_day: Integers
     units: Floats
     overdue: Flags
+    placed_day: Integers
+    """Day it was ordered, from the cutoff: 0 or below; 1 where it isn't known."""
     dead: pl.DataFrame
     """Open orders overdue for so long that they aren't counted."""
 
@@ -53,15 +55,16 @@ def incoming(
     ours = approved.filter(pl.col("state").is_in(ON_ORDER_STATES))
     seen = pl.concat([open_orders["order_ref"].cast(pl.String), acknowledged["order_ref"].cast(pl.String)]).drop_nulls()
     ours = ours.filter(~pl.col("line_id").is_in(seen.implode()) & ~pl.col("line_id").is_in(own_line_ids.implode()))
-    columns = ["item_id", "location_id", "source_id", "reference", "due", "units"]
+    columns = ["item_id", "location_id", "source_id", "reference", "due", "placed", "units"]
     erp = open_orders.filter(pl.col("state").fill_null("sent") != "proposed").select(
         "item_id", pl.col("destination_id").alias("location_id"), "source_id",
         (pl.col("order_id") + "/" + pl.col("line_id").fill_null("1")).alias("reference"),
-        pl.col("promised_date").alias("due"),
+        pl.col("promised_date").alias("due"), pl.col("ordered_on").alias("placed"),
         pl.coalesce("confirmed_qty", "qty_open").alias("units"),
     )  # fmt: skip
     mine = ours.select(
         "item_id", "location_id", "source_id", pl.col("line_id").alias("reference"), pl.col("delivery_date").alias("due"),
+        (pl.col("order_date") if "order_date" in ours.columns else pl.lit(None, dtype=pl.Date)).alias("placed"),
         pl.col("qty").alias("units"),
     )  # fmt: skip
     rows = pl.concat([erp.select(columns), mine.select(columns)])
@@ -73,9 +76,10 @@ def incoming(
     ahead, units = rows["ahead"].to_numpy(), rows["units"].to_numpy()
     overdue = ahead < 0
     due = np.where(overdue, 1 + grace_days, ahead + 1).astype(np.int64)
+    placed = (rows["placed"] - pl.Series([cutoff])).dt.total_days().fill_null(1).to_numpy().astype(np.int64)
     order = np.flatnonzero(row >= 0)
-    order = order[np.lexsort((units[order], overdue[order], due[order], row[order]))]
-    return Incoming(row[order], due[order], units[order], overdue[order], dead)
+    order = order[np.lexsort((placed[order], units[order], overdue[order], due[order], row[order]))]
+    return Incoming(row[order], due[order], units[order], overdue[order], placed[order], dead)
 
 
 def on_order(supply: Incoming, row: Integers, window_days: Integers) -> tuple[Floats, Floats, Flags]:

@@ -68,6 +68,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("no_lead_time", _X, "no lead time is known"),
     Reason("same_day_refused", _X, "a lead time of 0 days is refused unless same-day delivery is allowed"),
     Reason("season_ordered", _X, "the one order of its season has been placed"),
+    Reason("no_delivery_day", _X, "no day is open for its delivery"),
     Reason("not_order_day", _X, "{source_id} takes no order today; the next order day is {order_date}"),
     # levels
     Reason("zero_forecast", _L, "no demand is expected"),

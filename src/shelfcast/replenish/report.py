@@ -13,13 +13,14 @@ from shelfcast.replenish.demand_checks import History
 from shelfcast.replenish.keys import Keys
 from shelfcast.replenish.plan_lines import Context
 from shelfcast.replenish.promotions import promoted_lines
+from shelfcast.replenish.targets import ECONOMIC
 from shelfcast.replenish.terms import Columns
 from shelfcast.replenish.validation import QUARANTINE_SCHEMA, Checked
 
 NEEDED = (
     "row", "source", "reasons", "quantity", "unit_cost", "unit_price", "expected_lost_with", "stock_age_days", "on_hand",
     "on_order_in_window", "on_order_later", "window_mean", "order_up_to", "inventory_position", "delivery_day",
-    "next_delivery_day", "step_fair_share", "step_budget", "step_capacity",
+    "next_delivery_day", "step_fair_share", "step_budget", "step_capacity", "target_type", "underage",
 )  # fmt: skip
 """Columns the exceptions and counts need."""
 
@@ -49,6 +50,12 @@ def more_exceptions(
     ended = promoted_lines(context.inputs.promotions, keys, context.cutoff, lines, np.zeros(len(row)), None).ended
     above = lines["inventory_position"] - lines["order_up_to"]
     add("promotion_left_over", ended & (above > 0.0), above)
+    loss = lines["unit_cost"] - lines["unit_price"]
+    losing = (
+        (lines["target_type"] == ECONOMIC) & (lines["underage"] <= 0.0) & (loss >= 0.0) & (lines["window_mean"] > 0.0)
+    )
+    add("sold_at_a_loss", losing & ((mask & reasons.STOPS & ~reasons.WELL_STOCKED) == 0), loss)
+    found.extend(_unknown_keys(context))
     dead = context.supply.dead
     if dead.height:
         found.append(
@@ -75,6 +82,34 @@ def more_exceptions(
                 [0.0] * broken.height, broken["rule"].to_list(),
             )
         )  # fmt: skip
+    return found
+
+
+def _unknown_keys(context: Context) -> list[pl.DataFrame]:
+    """Orders, lots and locks for item-locations the run doesn't have: they would be lost without a word."""
+    inputs = context.inputs
+    coming = inputs.open_orders.filter(pl.col("state").fill_null("sent") != "proposed")
+    found = []
+    for words, frame, location, units in (
+        ("An open order", coming, "destination_id", pl.coalesce("confirmed_qty", "qty_open")),
+        ("A lot", inputs.stock_lots, "location_id", pl.col("units")),
+        ("A planner's lock", inputs.order_overrides, "location_id", pl.lit(0.0)),
+    ):
+        strange = context.keys.rows(frame["item_id"], frame[location]) < 0
+        if strange.any():
+            rows = frame.filter(pl.Series(strange)).select(
+                "item_id", pl.col(location).alias("location_id"), units.alias("units")
+            )
+            total = (
+                rows.group_by("item_id", "location_id").agg(pl.col("units").sort().sum()).sort("item_id", "location_id")
+            )
+            count = total.height
+            found.append(
+                exceptions.plain(
+                    "unknown_key", total["item_id"].to_list(), total["location_id"].to_list(), total["units"].to_list(),
+                    [words] * count,
+                )
+            )  # fmt: skip
     return found
 
 

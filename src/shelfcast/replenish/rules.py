@@ -129,6 +129,7 @@ def check_rules(rules: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
                 raise BadParameter.unknown("parameter", rule["parameter"], PARAMETERS)
             if rule["scope"] not in SCOPES:
                 raise BadParameter.unknown("scope", rule["scope"], SCOPES)
+            PARAMETERS[rule["parameter"]].check_scope(rule["scope"])
             number = PARAMETERS[rule["parameter"]].parse(str(rule["value"]))
         except BadParameter as error:
             problem = str(error)

@@ -70,7 +70,8 @@ def fill_lead_times(candidates: Columns, parameters: Resolved) -> Columns:
         reasons.add(mask, "no_lead_time", np.isnan(lead))
         lead = np.where(np.isnan(lead), 1.0, lead)
     reasons.add(mask, "same_day_refused", (lead <= 0.0) & ~parameters.flag("same_day"))
-    whole = np.clip(lead, 0, HORIZON_DAYS - 1).astype(np.int64)
+    # The run is made after close: what is ordered tonight for the same day is on the floor tomorrow morning at the earliest.
+    whole = np.clip(lead, 1, HORIZON_DAYS - 1).astype(np.int64)
     return {**candidates, "lead": whole, "reasons": mask}
 
 

@@ -98,6 +98,9 @@ _ROW_RULES: dict[str, tuple[Rule, ...]] = {
     "stock_lots": (_finite("units"), _not_negative("units")),
     "deliveries": (_finite("units"), _not_negative("units")),
     "limits": (_finite("value"), _not_negative("value")),
+    "order_overrides": tuple(
+        check(column) for column in ("fixed_qty", "min_qty", "max_qty") for check in (_finite, _not_negative)
+    ),
 }  # fmt: skip
 """Beside these, key columns must not be null and a `min`imum stock etc. of the declarations holds at load."""
 
@@ -255,7 +258,7 @@ _ONE_ROW_PER = {
     "stock": ("item_id", "location_id"),
     "item_locations": ("item_id", "location_id"),
     "sourcing": ("item_id", "destination_id", "source_id"),
-    "open_orders": ("order_id", "line_id"),
+    "open_orders": ("order_id", "line_id", "item_id", "destination_id"),  # some systems number no lines
 }
 
 

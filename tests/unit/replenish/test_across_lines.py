@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from replenish_shop import day, forecast, line, lock, propose, rule, source, stock
+from replenish_shop import day, forecast, line, lock, open_order, propose, rule, source, stock
 
 from shelfcast.replenish.allocation import share_out
 from shelfcast.replenish.formulas.fair_share import fair_share
@@ -175,8 +175,53 @@ def test_shares_equal_the_written_rule(
     )  # fmt: skip
     assert got.sum() == sum(expected.values()) == min(wanted.sum(), available // pack * pack)
     assert (got <= wanted).all()
-    if method == "equal_cover":
-        assert got.tolist() == [expected[name] for name in names]
+    assert got.tolist() == [expected[name] for name in names]
+
+
+def spent_budget(**more: Any) -> float:
+    """Money tonight's orders cost under a budget of 100 for the days around the cutoff; a unit costs 10."""
+    period = {"valid_from": day(-5), "valid_to": day(20)}
+    return float(shop(limits=[limit("budget_value", 100.0, scope="*", **period)], **more).order_lines["value"].sum())
+
+
+def ordered(units: float, on: int, **more: Any) -> dict[str, Any]:
+    return open_order(units, 15, "c", ordered_on=day(on), **more)
+
+
+def received(units: float, on: int) -> dict[str, Any]:
+    return {
+        "order_id": "R1", "source_id": "SUP", "destination_id": "S1", "item_id": "c", "ordered_on": day(on),
+        "received_on": day(-1), "units_ordered": units, "units": units,
+    }  # fmt: skip
+
+
+def test_a_budget_of_a_period_is_spent_by_what_was_ordered_since_its_first_day() -> None:
+    assert spent_budget() == 100.0
+    assert spent_budget(open_orders=[ordered(4.0, -4)]) == 60.0
+    assert spent_budget(open_orders=[ordered(4.0, -6)]) == 100.0  # before its first day
+    assert spent_budget(deliveries=[received(2.0, -3)], open_orders=[ordered(4.0, -4)]) == 40.0
+    assert spent_budget(open_orders=[ordered(40.0, -4)]) == 0.0
+    proposed = ordered(4.0, -4, state="proposed")
+    assert spent_budget(open_orders=[proposed]) == 100.0
+
+
+def test_approved_lines_the_erp_does_not_show_yet_are_spent_too() -> None:
+    ours = {
+        "line_id": "x",
+        "item_id": "c",
+        "location_id": "S1",
+        "source_id": "SUP",
+        "qty": 6.0,
+        "delivery_date": day(15),
+    }
+    approved = pl.DataFrame([{**ours, "state": "approved", "order_date": day(-1)}])
+    assert spent_budget(approved=approved) == 40.0
+    assert spent_budget(approved=approved.with_columns(order_date=pl.lit(day(-9)))) == 100.0
+
+
+def test_a_budget_without_both_ends_is_for_a_night() -> None:
+    nightly = limit("budget_value", 100.0, scope="*", valid_from=day(-5))
+    assert shop(limits=[nightly], open_orders=[ordered(4.0, -4)]).order_lines["value"].sum() == 100.0
 
 
 def test_a_lock_fixes_the_quantity_and_shows_what_the_engine_wanted() -> None:

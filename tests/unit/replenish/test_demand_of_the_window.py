@@ -121,6 +121,38 @@ def test_sample_paths_are_summed_over_the_window() -> None:
     assert one["order_up_to"] == sums[17]
 
 
+def paths(count: int, length: int = 20) -> pl.DataFrame:
+    """The same demand of 1 a day on every path."""
+    rows = [
+        {"item_id": "a", "location_id": "S1", "path": path, "date": day(d), "qty": 1.0}
+        for path in range(count) for d in range(1, length + 1)
+    ]  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def test_each_path_has_its_own_window_where_the_lead_time_was_observed() -> None:
+    deliveries = [
+        {
+            "order_id": f"{lead}-{number}", "source_id": "SUP", "destination_id": "S1", "item_id": "a", "ordered_on": day(-30),
+            "received_on": day(-30 + lead), "units": 5.0,
+        }
+        for lead, count in ((2, 9), (6, 1)) for number in range(count)
+    ]  # fmt: skip
+    terms = {"paths": paths(100), "rules": [rule("target_cycle_service", 0.95)]}
+    sure, observed = line(propose(**terms)), line(propose(deliveries=deliveries, **terms))
+    assert (sure["window_mean"], sure["order_up_to"]) == (2.0, 2.0)
+    assert observed["window_mean"] == pytest.approx(0.9 * 2 + 0.1 * 6, abs=0.1)
+    assert observed["order_up_to"] == 6.0
+
+
+def test_paths_see_the_stated_deviation_of_the_lead_time() -> None:
+    terms = {"paths": paths(200), "rules": [rule("target_cycle_service", 0.9)]}
+    one = line(propose(sourcing=[source(lead_time_days=6.0, lead_time_sd_days=2.0)], **terms))
+    assert one["window_mean"] == pytest.approx(6.0, abs=0.1)
+    assert one["window_variance"] == pytest.approx(4.0, rel=0.1)
+    assert one["order_up_to"] == pytest.approx(6.0 + 1.28 * 2.0, abs=0.5)
+
+
 def test_a_new_item_borrows_its_reference_and_its_spread_is_widened() -> None:
     items = [{"item_id": "new", "reference_item": "a", "reference_scale": 0.5}, {"item_id": "a"}]
     listing = [{"item_id": "new", "location_id": "S1", "status": "new"}]

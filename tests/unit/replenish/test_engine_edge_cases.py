@@ -76,6 +76,9 @@ def test_a_lead_time_of_zero_is_refused_unless_same_day_is_allowed() -> None:
     assert (refused["qty"], refused["binding_rule"]) == (0.0, "same_day_refused")
     allowed = line(propose(sourcing=[source(lead_time_days=0.0)], rules=[rule("same_day", "true")]))
     assert "same_day_refused" not in allowed["reasons"]
+    # The run is made after close, so tonight's order covers tomorrow, as with a lead time of a day.
+    assert (allowed["delivery_date"], allowed["protection_days"]) == (day(1), 1)
+    assert allowed["qty"] == line(propose(sourcing=[source(lead_time_days=1.0)]))["qty"] > 0.0
 
 
 def test_the_shortest_usual_lead_time_covers_the_next_day() -> None:
@@ -304,3 +307,70 @@ def test_a_blocked_item_is_not_ordered() -> None:
 def test_stock_in_a_yield_of_less_than_one_is_ordered_more() -> None:
     whole, half = line(propose()), line(propose(sourcing=[source(yield_share=0.5)]))
     assert half["need"] == pytest.approx(2 * whole["need"])
+
+
+def test_sources_that_share_a_need_share_the_room_too() -> None:
+    split = [source(source="A", share=0.5), source(source="B", share=0.5)]
+    shelf = [{"item_id": "a", "location_id": "S1", "max_stock": 10.0}]
+    lines = propose(sourcing=split, item_locations=shelf).order_lines
+    assert lines["source_id"].to_list() == ["A", "B"]
+    assert 8.0 <= lines["qty"].sum() <= 10.0
+    assert lines["reasons"].str.contains("max_stock").all()
+
+
+def test_an_item_that_phases_out_without_a_last_day_gets_no_safety_stock() -> None:
+    usual = line(propose())
+    ending = line(propose(item_locations=[{"item_id": "a", "location_id": "S1", "status": "phase_out"}]))
+    assert usual["order_up_to"] > usual["window_mean"]
+    assert ending["order_up_to"] == ending["window_mean"]
+    assert "phase_out" in codes(ending)
+
+
+def test_lines_without_a_number_are_told_apart_by_their_item() -> None:
+    erp = [open_order(5.0, 1, item, line_id=None) for item in ("a", "b")]
+    proposal = propose(stock=[stock(), stock(item="b")], forecasts=[forecast(), forecast(item="b")], open_orders=erp)
+    assert [line(proposal, item)["on_order_in_window"] for item in ("a", "b")] == [5.0, 5.0]
+    assert not proposal.quarantine.height
+    again = propose(open_orders=[erp[0], erp[0]])
+    assert line(again)["on_order_in_window"] == 5.0  # the very same line twice
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "words"),
+    [
+        ("open_orders", open_order(5.0, 1, "zz"), "An open order"),
+        ("stock_lots", {"item_id": "zz", "location_id": "S1", "date": CUTOFF, "expiry_date": day(3), "units": 4.0}, "A lot"),
+        ("order_overrides", lock("zz", fixed_qty=3.0), "A planner's lock"),
+    ],
+    ids=["order", "lot", "lock"],
+)  # fmt: skip
+def test_rows_for_an_item_nobody_knows_are_told(table: str, row: dict[str, Any], words: str) -> None:
+    found = exceptions(propose(**{table: [row]}), "unknown_key")
+    assert [(one["item_id"], one["location_id"]) for one in found] == [("zz", "S1")]
+    assert found[0]["message"].startswith(words)
+    assert not exceptions(propose(open_orders=[open_order(5.0, 1, "zz", state="proposed")]), "unknown_key")
+
+
+def test_a_price_below_cost_is_told_since_least_cost_then_orders_none() -> None:
+    proposal = propose(item_locations=[{"item_id": "a", "location_id": "S1", "unit_price": 0.7}])
+    assert line(proposal)["qty"] == 0.0
+    assert "isn't above its cost (0.3 less)" in exceptions(proposal, "sold_at_a_loss")[0]["message"]
+    promised = propose(
+        item_locations=[{"item_id": "a", "location_id": "S1", "unit_price": 0.7}],
+        rules=[rule("target_cycle_service", 0.95)],
+    )
+    assert line(promised)["qty"] > 0.0
+    assert not exceptions(promised, "sold_at_a_loss")
+
+
+def test_a_store_no_day_is_open_for_orders_nothing_and_says_so() -> None:
+    shut = [{"location_id": "S1", "date": day(ahead), "open": False} for ahead in range(1, 402)]
+    proposal = propose(openings=shut)
+    assert (line(proposal)["qty"], line(proposal)["binding_rule"]) == (0.0, "no_delivery_day")
+    assert len(exceptions(proposal, "no_delivery_day")) == 1
+
+
+def test_a_pack_above_the_largest_order_is_an_exception() -> None:
+    proposal = propose(sourcing=[source(pack_size=40.0, max_order_qty=20.0)])
+    assert line(proposal)["qty"] == 0.0
+    assert len(exceptions(proposal, "pack_over_capacity")) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -257,3 +258,33 @@ def test_approving_a_line_does_not_change_the_night_that_proposed_it() -> None:
         {name: [line[name]] for name in ("line_id", "item_id", "location_id", "source_id", "qty", "delivery_date")}
     ).with_columns(pl.lit("approved").alias("state"))
     assert propose(approved=approved).order_lines.equals(first.order_lines)
+
+
+@FEW
+@given(st.integers(0, 10_000), st.sampled_from(POLICIES))
+def test_a_discontinued_item_is_never_ordered_whatever_else_is_set(seed: int, policy: str) -> None:
+    shop = random_shop(seed)
+    gone = shop.item_locations.filter(pl.col("status") == "discontinued").select("item_id", "location_id")
+    locks = [lock(item, place, fixed_qty=30.0) for item, place in gone.iter_rows()]
+    asked = inputs(
+        order_overrides=locks or [lock()],
+        rules=[rule("policy", policy), rule("min_stock", 50), rule("keep_one_pack", "true")],
+    )
+    shop = replace(shop, order_overrides=asked.order_overrides, rules=asked.rules)
+    lines = propose_orders(shop, CUTOFF).order_lines
+    assert lines.join(gone, on=["item_id", "location_id"], how="semi")["qty"].sum() == 0.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(POLICIES), st.floats(0.2, 12.0), st.integers(0, 40), st.integers(1, 20))
+def test_more_stock_never_means_a_larger_order_under_any_policy(
+    policy: str, mean: float, on_hand: int, more: int
+) -> None:
+    terms = {
+        "forecasts": forecast(mean), "sourcing": [source(order_cost=2.0)],
+        "item_locations": [{"item_id": "a", "location_id": "S1", "unit_price": 2.0}],
+        "rules": [rule("policy", policy), rule("order_quantity", 5)],
+    }  # fmt: skip
+    less_stock = one_line(stock=[stock(float(on_hand))], **terms)
+    more_stock = one_line(stock=[stock(float(on_hand + more))], **terms)
+    assert more_stock["qty"] <= less_stock["qty"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from replenish_shop import CUTOFF, day, forecast, inputs, line, open_order, propose, rule, source, stock
+from replenish_shop import CUTOFF, day, forecast, inputs, line, lock, open_order, propose, rule, source, stock
 
 from shelfcast.domain.errors import BadInput, TooManyBadRows
 from shelfcast.replenish.order_lines import propose_orders
@@ -144,3 +144,28 @@ def test_each_term_of_a_listing_comes_from_the_narrowest_row_that_has_it() -> No
     one = line(propose(item_locations=listings))
     assert one["presentation"] == 70.0
     assert one["critical_ratio"] == pytest.approx(8.0 / (8.0 + 0.25 / 365))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("fixed_qty", -4.0), ("min_qty", float("inf")), ("max_qty", float("nan"))]
+)
+def test_a_lock_that_cannot_be_goes_to_quarantine(column: str, value: float) -> None:
+    proposal = propose(order_overrides=[lock(**{column: value})])
+    assert line(proposal)["qty"] == line(propose())["qty"]
+    assert proposal.quarantine.select("table", "column").rows() == [("order_overrides", column)]
+
+
+@pytest.mark.parametrize("name", ["q000", "q1000"])
+def test_a_quantile_level_outside_the_unit_interval_is_refused_by_name(name: str) -> None:
+    with pytest.raises(BadInput, match=f"quantile columns {name}; a level lies between 0 and 1"):
+        propose(forecasts=forecast().with_columns(pl.lit(1.0).alias(name)))
+
+
+def test_a_rule_that_holds_for_a_whole_run_is_refused_in_a_narrower_scope() -> None:
+    late = [open_order(9.0, due=-6)]
+    narrow = propose(open_orders=late, rules=[rule("overdue_dead_days", 2, "supplier", scope_value="SUP")])
+    assert line(narrow)["on_order_in_window"] == line(propose(open_orders=late))["on_order_in_window"]
+    assert "scope default alone is allowed" in narrow.exceptions.filter(pl.col("code") == "broken_rule")["message"][0]
+    assert "overdue_dead_days" not in line(narrow)["rules_used"]
+    wide = propose(open_orders=late, rules=[rule("overdue_dead_days", 2)])
+    assert line(wide)["on_order_in_window"] == 0.0

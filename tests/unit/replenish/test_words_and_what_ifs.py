@@ -16,6 +16,13 @@ from shelfcast.replenish.reasons import BIT, REASONS, codes
 from shelfcast.replenish.what_if import changeable, what_if
 
 
+def test_a_cap_that_leaves_nothing_is_said_once() -> None:
+    blocked = propose(
+        sourcing=[source(moq=40.0)], item_locations=[{"item_id": "a", "location_id": "S1", "max_stock": 30.0}]
+    )
+    assert "smallest order -> 40; what fits is less than the smallest order -> 0" in explain(line(blocked))
+
+
 def test_the_list_of_reasons_is_closed_and_every_sentence_uses_fields_of_a_line() -> None:
     assert len({reason.code for reason in REASONS}) == len(REASONS) <= 62
     for reason in REASONS:

@@ -96,7 +96,7 @@ def order_after_rules(
     if max_order_qty is not None:
         caps.append(("max_order_qty", float(not_negative("max_order_qty", max_order_qty))))
     for code, room in caps:
-        if quantity > room:
+        if quantity > max(room, 0.0):
             quantity = float(below_room(quantity, room, smallest, pack))
             reasons.append(code)
             if quantity == 0.0 and smallest > 0.0:
