@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from shelfcast.entrypoints import aws_lake
 from tests.aws.places import Places, make_machine, make_places
@@ -33,6 +34,7 @@ def lake(server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
 def forget() -> None:
     """What a warm function keeps."""
     aws_lake.platform.cache_clear()
+    structlog.reset_defaults()
     from shelfcast.entrypoints.lambdas import api
 
     api._adapter.cache_clear()

@@ -75,7 +75,10 @@ def test_the_worker_tells_people_by_the_topic(server: Emulator, lake: Places, mo
     assert "Forecasts miss by half." in json.loads(message["Body"])["Message"]
 
 
-def test_the_worker_starts_what_people_scheduled(with_sales: Places) -> None:
+def test_the_worker_starts_what_people_scheduled_and_logs_what_it_does(
+    capsys: pytest.CaptureFixture[str], with_sales: Places
+) -> None:
+    aws_lake.platform.cache_clear()  # a new process: its log goes where the test reads it
     platform = aws_lake.platform()
     yesterday = replace(platform, clock=FixedClock(platform.clock.now() - timedelta(days=1)))
     values = {"kind": "export", "when": "every 15 minutes", "parameters": {"what": "sales"}, "enabled": True}
@@ -83,3 +86,11 @@ def test_the_worker_starts_what_people_scheduled(with_sales: Places) -> None:
     assert jobs.handler({}, Clock())["done"] == 1
     (job,) = queue_jobs.newest(platform, 10)[0]
     assert (job.kind, job.state, job.schedule) == ("export", "done", "sales")
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    ended = next(one for one in told if one["event"] == "job done")
+    assert (ended["job_id"], ended["kind"], ended["schedule"], ended["level"]) == (
+        job.job_id,
+        "export",
+        "sales",
+        "info",
+    )

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from shelfcast.bootstrap import aws_metrics, aws_platform, aws_settings, lake_settings
+from shelfcast.pipeline import log_events
 from shelfcast.pipeline.lake_settings import LakeSettings
 from shelfcast.pipeline.run_named_step import run_named_step, step_metrics
 from shelfcast.ports.platform import Platform
@@ -15,6 +16,7 @@ from shelfcast.ports.platform import Platform
 
 @lru_cache(maxsize=1)
 def platform() -> Platform:
+    log_events.start(os.environ)
     return aws_platform(os.environ)
 
 

@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 UNITS = {"Seconds": "Seconds", "Mb": "Megabytes", "Bytes": "Bytes", "Share": "None"}
 MOST_METRICS = 100
@@ -46,7 +47,8 @@ class EmfMetrics:
                     }
                 ],
             }
-            self._write(json.dumps({"_aws": about, **every, **{name: finite[name] for name in part}}))
+            with suppress(OSError, ValueError):  # a full disk, a closed stream: a number less, and nothing else
+                self._write(json.dumps({"_aws": about, **every, **{name: finite[name] for name in part}}))
 
 
 def _unit(name: str) -> str:

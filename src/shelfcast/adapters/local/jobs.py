@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 
 class WorkerProcesses:
@@ -45,6 +46,7 @@ class WorkerProcesses:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+                _let_go(process)
 
     def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         # Its standard input is our pipe: when the server dies, however it dies, the worker reads its end and stops.
@@ -57,4 +59,12 @@ class WorkerProcesses:
                     return
                 for number, process in enumerate(self._processes):
                     if process.poll() is not None:
+                        _let_go(process)
                         self._processes[number] = self._spawn(self._commands[number])
+
+
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    """Close our end of an ended process's pipe."""
+    if process.stdin is not None:
+        with suppress(OSError):
+            process.stdin.close()

@@ -14,7 +14,9 @@ def _adapter() -> Any:
 
     from shelfcast.bootstrap import aws_settings, change_aws_settings, job_runner, open_aws
     from shelfcast.entrypoints.http.app import build
+    from shelfcast.pipeline import log_events
 
+    log_events.start(os.environ)
     settings, platform = open_aws(os.environ)
     app = build(
         platform,

@@ -13,6 +13,7 @@ from typing import Any
 
 from shelfcast.domain.errors import ShelfcastError
 from shelfcast.entrypoints import aws_lake
+from shelfcast.pipeline import log_events
 from shelfcast.pipeline.receive_events import event_log, receive_records
 
 
@@ -27,7 +28,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         try:
             receive_records(log, shard, batch, arrived_at=arrived_at, now=platform.clock.now())
         except ShelfcastError as error:
-            print(f"shard {shard} from {first['sequenceNumber']}: {error}")  # the function's log
+            log_events.error("batch not written", shard=shard, first=first["sequenceNumber"], error=str(error))
             failures.append({"itemIdentifier": first["sequenceNumber"]})
     return {"batchItemFailures": failures}
 
