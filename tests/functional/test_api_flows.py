@@ -231,6 +231,29 @@ def test_a_rule_shows_its_effect_before_it_is_set_and_keeps_its_history(shop):
 # -- scenarios ---------------------------------------------------------------------------------------------------------
 
 
+def test_other_weather_is_worked_out_and_weather_nobody_has_seen_is_refused(shop):
+    first = shop.get("/v1/scenarios/choices")["first"]
+    categories = shop.get("/v1/scenarios/choices")["categories"]
+
+    def asked(**weather: float) -> dict:
+        body = {
+            "name": "Heat",
+            "categories": categories,
+            "changes": [{"kind": "weather", "first": first, "last": first, **weather}],
+        }
+        started = shop("POST", "/v1/scenarios", body, role=Role.PLANNER).json()
+        shop.done(started["job"])
+        return shop.get(f"/v1/scenarios/{started['scenario']['scenario_id']}")
+
+    warmer = asked(temperature_c=2.0)
+    assert warmer["state"] == "done", warmer["why"]
+    outcome = warmer["outcome"]
+    assert outcome["support"]["like_events"] >= 5
+    assert outcome["units"]["scenario"] != outcome["units"]["baseline"]
+    refused = asked(temperature_c=35.0)
+    assert refused["state"] == "refused" and "degrees from normal" in refused["why"] and "seen there" in refused["why"]
+
+
 def test_a_scenario_is_worked_out_or_refused_with_what_is_supported(shop):
     choices = shop.get("/v1/scenarios/choices")
     items = [one["item_id"] for one in shop.get("/v1/series?limit=200")]

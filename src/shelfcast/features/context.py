@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfcast.features import local_regression
+from shelfcast.features import local_regression, weather_effect
 from shelfcast.features.calendar import YEAR
 from shelfcast.features.frame import Frame
 from shelfcast.features.recipe import LOG, RATIO
@@ -62,6 +62,8 @@ class Context:
     """(C, depth) mean residual of all series on each period; on a period few were open, that of open neighbours."""
     doubt: NDArray[np.float64]
     """(C,) size under which a movement of all series is taken for noise."""
+    weather: weather_effect.Slopes
+    """What unusual weather moves."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def build_context(
     pooled = local_regression.pooled_coefficients(sums)
     total: NDArray[np.float64] | None = None
     number: NDArray[np.float64] | None = None
+    weather: weather_effect.Sums | None = None
     for frame in frames():
         local = fit_local(frame, cutoffs, pooled)
         if kept is not None:
@@ -129,7 +132,11 @@ def build_context(
         )  # fmt: skip
         total = part_total if total is None else total + part_total
         number = part_number if number is None else number + part_number
-    assert total is not None and number is not None
+        seen = weather_effect.slope_sums(
+            frame, (local.loc, local.scale, local.beta), cutoffs, depth_of(frequency), linear_arguments(frame)
+        )
+        weather = seen if weather is None else weather.plus(seen)
+    assert total is not None and number is not None and weather is not None
     mean = np.where(number > 0, total / np.maximum(number, 1), 0.0)
     zero = np.zeros((*mean.shape[:2], 1))
     reach = EFFECT_REACH[frequency]
@@ -141,6 +148,7 @@ def build_context(
         np.concatenate([zero, np.cumsum(number > 0, axis=2)], axis=2),
         np.stack([one[0] for one in movements]),
         np.array([one[1] for one in movements]),
+        weather_effect.slopes(weather),
     )
 
 

@@ -22,6 +22,7 @@ REACH = 14
 """Periods before and after a change of a flag that are told apart."""
 CLOSED_SHARE_OF_SALES = 0.5
 CLOSED_WEEKS = 26
+MOST_ANSWERS = 200
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,23 @@ class Columns:
     rows: Indices
     reach: Indices
     """Periods after its own that each column looks at; -1: the value itself says how far."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What was expected of V observed covariates and what came; no columns where nothing is expected."""
+
+    measured: Array32
+    """(V, places, T)"""
+    expected: Array32
+    """(V, places, T, reach)"""
+    place: Indices
+    """(S,) row of each series."""
+    group: Indices
+    """(S, 1 + candidates) everybody, then the category of each static covariate by which series may differ in their answer."""
+    group_count: int
+    starts: NDArray[np.int64]
+    """First group of each covariate, and the number of groups."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,8 @@ class Frame:
     combination: NDArray[np.int16]
     """(S, P) number of the combination of flags and categories on a period."""
     observed: Columns
+    expected: tuple[Covariate, ...]
+    outlook: Outlook
     static: Array32
     """(S, statics)"""
     static_names: tuple[str, ...]
@@ -123,6 +143,8 @@ def prepare(panel: Panel, recipe: Recipe) -> Frame:
         _known(covariates, plans, panel.series_count, period_count),
         _combinations(covariates, panel.series_count, period_count),
         _observed(covariates, plans, panel),
+        tuple(one for one in covariates if one.role == Role.EXPECTED),
+        _outlook(covariates, panel),
         static,
         static_names,
         static_categorical,
@@ -368,6 +390,30 @@ def _observed(covariates: tuple[Covariate, ...], plans: dict[str, CovariatePlan]
     return stack.columns()
 
 
+def _outlook(covariates: tuple[Covariate, ...], panel: Panel) -> Outlook:
+    chosen = [one for one in covariates if one.role == Role.EXPECTED]
+    if not chosen:
+        nothing = np.zeros((0, 1, panel.history_length), dtype=np.float32)
+        nobody = np.zeros((panel.series_count, 1), dtype=np.int32)
+        return Outlook(nothing, nothing[..., None], nobody[:, 0], nobody, 1, np.ones(1, dtype=np.int64))
+    by_name = {one.name: one for one in covariates}
+    dividing = [one for one in covariates if _divides(one)]
+    group, group_count = _numbered(dividing, panel.series_count)
+    starts = np.cumsum([1, *(len(one.categories) + 1 for one in dividing)]).astype(np.int64)
+    reach = max(one.values.shape[2] for one in chosen)
+    wide = [
+        np.pad(one.values, ((0, 0), (0, 0), (0, reach - one.values.shape[2])), constant_values=np.nan) for one in chosen
+    ]
+    return Outlook(
+        np.stack([np.asarray(by_name[one.of].values[:, : panel.history_length], dtype=np.float32) for one in chosen]),
+        np.stack(wide).astype(np.float32),
+        np.asarray(chosen[0].rows, dtype=np.int32),
+        group,
+        group_count,
+        starts,
+    )
+
+
 def _static(covariates: tuple[Covariate, ...], series_count: int) -> tuple[Array32, tuple[str, ...], tuple[bool, ...]]:
     chosen = [one for one in covariates if one.role == Role.STATIC]
     columns = [np.asarray(one.values[one.rows, 0], dtype=np.float32) for one in chosen]
@@ -377,14 +423,24 @@ def _static(covariates: tuple[Covariate, ...], series_count: int) -> tuple[Array
     return values, names, categorical
 
 
-def _groups(covariates: tuple[Covariate, ...], recipe: Recipe, series_count: int) -> tuple[Indices, int]:
-    """Group numbers: 0 is everybody; then the categories of each grouping, one more for 'not known'."""
+def _divides(covariate: Covariate) -> bool:
+    """Whether a static category has few enough values for each to be learnt apart."""
+    category = covariate.role == Role.STATIC and covariate.measure == Measure.CATEGORY
+    return category and 2 <= len(covariate.categories) <= MOST_ANSWERS
+
+
+def _numbered(chosen: list[Covariate], series_count: int) -> tuple[Indices, int]:
+    """Group numbers: 0 is everybody; then the categories of each covariate, one more for 'not known'."""
     columns, count = [np.zeros(series_count, dtype=np.int32)], 1
-    for name in recipe.groupings:
-        covariate = next(one for one in covariates if one.name == name)
-        size = len(next(plan for plan in recipe.covariates if plan.name == name).categories)
-        codes = covariate.values[covariate.rows, 0]
-        size = max(size, 1)
+    for one in chosen:
+        size = max(len(one.categories), 1)
+        codes = one.values[one.rows, 0]
         columns.append((np.where(np.isfinite(codes), codes, size) + count).astype(np.int32))
         count += size + 1
     return np.stack(columns, axis=1), count
+
+
+def _groups(covariates: tuple[Covariate, ...], recipe: Recipe, series_count: int) -> tuple[Indices, int]:
+    """Group numbers of the recipe's groupings."""
+    by_name = {one.name: one for one in covariates}
+    return _numbered([by_name[name] for name in recipe.groupings], series_count)

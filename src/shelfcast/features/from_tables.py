@@ -6,13 +6,13 @@ tables, `learn_scheme`; then each partition of whole series is built on its own,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
-from shelfcast.features.covariates import location_events, prices, promotions, statics
+from shelfcast.domain.tables import curated
+from shelfcast.features.covariates import location_events, prices, promotions, statics, weather_outlook
 from shelfcast.features.covariates import measures as measured
 from shelfcast.features.demand import History, build_history, series_of
 from shelfcast.features.grid import Grid, lookup
@@ -35,6 +35,8 @@ class Tables:
     weather: pl.DataFrame
     observations: pl.DataFrame
     attributes: pl.DataFrame
+    weather_forecasts: pl.DataFrame = field(default_factory=curated.WEATHER.empty)
+    """Rows of `weather` that are forecasts: every vintage, not only the last."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,12 @@ class Scheme:
     """(name, role, frequency) of further numbers."""
     statics: tuple[tuple[str, tuple[str, ...]], ...]
     """(name, categories) of static covariates; no categories = a number."""
-    climate: Mapping[str, Floats] = field(default_factory=dict, compare=False)
+    outlook: tuple[weather_outlook.Outlook, ...] = ()
+    """Columns of the weather that forecasts were issued of, and what these are worth."""
 
 
-def learn_scheme(tables: Tables) -> Scheme:
-    """Decide the covariates from the small tables (`sales` and `availability` are not looked at)."""
+def learn_scheme(tables: Tables, grid: Grid | None = None) -> Scheme:
+    """Decide the covariates from the small tables (`sales` and `availability` are not looked at). Without a grid no outlook."""
     return Scheme(
         opens=bool((~tables.openings["open"]).any()),
         priced=tables.prices.height > 0,
@@ -67,6 +70,7 @@ def learn_scheme(tables: Tables) -> Scheme:
         weather=measured.weather_columns(tables.weather),
         measures=measured.names_of(tables.observations),
         statics=statics.learn(tables.items, tables.locations, tables.attributes),
+        outlook=() if grid is None else weather_outlook.learn_outlook(grid, tables.weather, tables.weather_forecasts),
     )
 
 
@@ -120,6 +124,9 @@ def covariates_of(grid: Grid, scheme: Scheme, tables: Tables, history: History) 
         location_events.covariates(grid, places, place, tables.calendar_events, scheme.events, scheme.school_holidays)
     )
     made.extend(measured.weather_covariates(grid, names, place, tables.weather, scheme.weather))
+    made.extend(
+        weather_outlook.covariates(grid, names, place, tables.weather, tables.weather_forecasts, scheme.outlook)
+    )
     made.extend(measured.covariates(grid, keys, tables.observations, scheme.measures))
     made.extend(statics.covariates(keys, tables.items, tables.locations, tables.attributes, scheme.statics))
     return tuple(made)

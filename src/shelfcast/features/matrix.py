@@ -1,7 +1,7 @@
 """The model matrix: one row per (series, cutoff, step), built by the same code for training and for forecasting.
 
-A row sees the series and the observed covariates up to its cutoff, known_future covariates up to cutoff + horizon, and
-the context of its cutoff: what needs all series at once, a small table (`Context`) that adds up over partitions.
+A row sees the series and the observed covariates up to its cutoff, known_future covariates up to cutoff + horizon, expected
+covariates as they were issued by then, and the context of its cutoff: what needs all series at once, a small table (`Context`) that adds up over partitions.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from shelfcast.features import history
 from shelfcast.features.calendar import WEEK
 from shelfcast.features.context import SPANS, Context, Local, depth_of, effect_last_year, linear_arguments
 from shelfcast.features.frame import Frame
+from shelfcast.features.panel import Covariate
+from shelfcast.features.weather_effect import weather_effect
 
 EFFECT = "odd day last year"
 OWN_EFFECT = "odd day last year, own"
+WEATHER_EFFECT = "expected weather"
 OWN_SHARE = 0.6
 """Share of a series' own oddity that's believed to come again."""
 OWN_LIMIT = 1.0
@@ -56,6 +59,9 @@ def names_of(frame: Frame) -> Names:
     for name, driver in zip(frame.observed.names, frame.observed.drivers, strict=True):
         names += [f"{name}, last {span}" for span in spans.observed] + [f"{name}, a year ago"]
         drivers += [driver] * (len(spans.observed) + 1)
+    if frame.expected:
+        names += [WEATHER_EFFECT, *(one.name for one in frame.expected)]
+        drivers += ["weather", *(one.driver for one in frame.expected)]
     start = len(names)
     names += list(frame.static_names)
     drivers += ["level"] * len(frame.static_names)
@@ -143,12 +149,29 @@ def build_matrix(frame: Frame, context: Context, local: Local, rows: Rows) -> ND
         col += 1
     for j in range(frame.observed.rows.shape[1]):
         col = _observed_columns(frame, j, series, cutoff, period, out, col, spans.observed)
+    if frame.expected:
+        moved_by_weather = weather_effect(frame, context.weather, series, rows.cutoff(), cutoff, rows.step)
+        out[:, col] = moved_by_weather
+        out[:, 0] += moved_by_weather.astype(np.float32)
+        col += 1
+    for one in frame.expected:
+        out[:, col] = _expected(one, series, cutoff, rows.step)
+        col += 1
     for j in range(frame.static.shape[1]):
         out[:, col] = frame.static[series, j]
         col += 1
     if col != out.shape[1]:
         raise AssertionError(f"{col} features built, {out.shape[1]} named")
     return out
+
+
+def _expected(
+    covariate: Covariate, series: NDArray[np.int64], cutoff: NDArray[np.int64], step: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """What was expected of each row's period at its cutoff; NaN beyond the reach."""
+    reach = covariate.values.shape[2]
+    values = covariate.values[covariate.rows[series], cutoff, np.minimum(step, reach) - 1]
+    return np.where(step <= reach, values, np.nan).astype(np.float32)
 
 
 def _observed_columns(

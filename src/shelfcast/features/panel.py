@@ -3,6 +3,7 @@
     periods      p0 p1 ... p(T-1) | p(T) ... p(T+H-1)
     target       known (NaN where missing)  | to be forecast
     covariates   known_future: all T + H columns; observed: the first T; static: one value a series
+                 expected: of each of the first T columns, what was expected then of the periods after it
                                   ^ cutoff = p(T-1)
 
 A row that does not exist yet (before launch) or is missing is NaN; a true zero is 0. The two are never mixed up.
@@ -27,6 +28,8 @@ class Role(StrEnum):
     STATIC = "static"
     KNOWN_FUTURE = "known_future"
     OBSERVED = "observed"
+    EXPECTED = "expected"
+    """Forecast by somebody else, as it was issued: weather."""
 
 
 class Measure(StrEnum):
@@ -43,6 +46,7 @@ class Covariate:
 
     `values` has a row per group of series that share it and a column per period (static: one column); `rows[i]` is
     the row of series i. So weather of 10 stores is 10 rows, however many items they sell. NaN = not known.
+    Expected: (groups, T, reach); [g, t, k] is what was expected at the end of period t of period t + 1 + k.
     A category is stored as its code; `categories[code]` is its name.
     """
 
@@ -54,6 +58,8 @@ class Covariate:
     categories: tuple[str, ...] = ()
     driver: str = "other"
     """Group it is explained under: season, festival, promotion, price, weather, availability, other."""
+    of: str = ""
+    """Expected: name of the observed covariate that tells afterwards what came."""
 
     def of_series(self) -> Floats:
         """Values by series: shape (series, periods)."""

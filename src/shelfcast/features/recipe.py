@@ -218,6 +218,8 @@ def _plan(covariate: Covariate, last: NDArray[np.integer]) -> CovariatePlan:
         np.maximum.at(known, covariate.rows, last)
         values = np.where(np.arange(values.shape[1])[None, :] <= known[:, None], values, np.nan)
     seen = values[np.isfinite(values)]
+    if covariate.role == Role.EXPECTED:
+        return CovariatePlan(covariate.name, str(covariate.role), str(covariate.measure), covariate.driver)
     plan = CovariatePlan(
         covariate.name,
         str(covariate.role),

@@ -109,6 +109,8 @@ def window_of(panel: Panel, task: Task, number: int) -> Window:
             covariates.append(replace(one, values=values, rows=rows))
         elif one.role == Role.KNOWN_FUTURE:
             covariates.append(replace(one, values=one.values[:, : length + task.horizon], rows=rows))
+        elif one.role == Role.EXPECTED:
+            covariates.append(replace(one, values=one.values[:, :length], rows=rows))
         else:
             covariates.append(replace(one, rows=rows))
     known = Panel(

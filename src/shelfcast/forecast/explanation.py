@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfcast.features.context import Context
-from shelfcast.features.matrix import EFFECT, OWN_EFFECT
+from shelfcast.features.matrix import EFFECT, OWN_EFFECT, WEATHER_EFFECT
 from shelfcast.features.panel import Panel
 from shelfcast.features.recipe import LOG, RATIO
 from shelfcast.forecast.models.boosted import RATIO_RANGE, Model, View
@@ -110,6 +110,8 @@ def _parts(model: Model, view: View, threads: int) -> NDArray[np.float64]:
     _add_local(out, at, view)
     for name in (EFFECT, OWN_EFFECT):
         out[:, at["season"]] += np.nan_to_num(view.matrix[:, model.names.features.index(name)])
+    if WEATHER_EFFECT in model.names.features:
+        out[:, at["weather"]] += view.matrix[:, model.names.features.index(WEATHER_EFFECT)]
     base = view.matrix[:, 0].astype(np.float64)
     if model.linear is not None:
         terms = model.linear.parts(view.matrix)

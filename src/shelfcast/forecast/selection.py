@@ -68,7 +68,7 @@ def cut(panel: Panel, cutoff: int, horizon: int) -> Panel:
     length = cutoff + 1
     covariates = []
     for one in panel.covariates:
-        if one.role == Role.OBSERVED:
+        if one.role in (Role.OBSERVED, Role.EXPECTED):
             covariates.append(replace(one, values=one.values[:, :length]))
         elif one.role == Role.KNOWN_FUTURE:
             covariates.append(replace(one, values=one.values[:, : length + horizon]))

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +95,7 @@ def open_lake_at(tables: TableStore, cutoff: date, horizon: int, frequency: str)
         weather=known(curated.WEATHER),
         observations=known(curated.OBSERVATIONS),
         attributes=known(curated.ATTRIBUTES),
+        weather_forecasts=_issued(tables, moment) if frequency == "D" else curated.WEATHER.empty(),
     )
     listed = item_locations.filter(
         (pl.col("item_id") != EVERYWHERE)
@@ -106,7 +107,13 @@ def open_lake_at(tables: TableStore, cutoff: date, horizon: int, frequency: str)
     grid = Grid(first, cutoff, horizon, frequency)
     if grid.history_length < 1:
         raise NotReady(f"the history up to {cutoff} holds no whole period ({frequency}); choose a later cutoff.")
-    return Lake(tables, grid, learn_scheme(small), small, keys.sort("location_id", "item_id"), stray.height)
+    return Lake(tables, grid, learn_scheme(small, grid), small, keys.sort("location_id", "item_id"), stray.height)
+
+
+def _issued(tables: TableStore, moment: datetime) -> pl.DataFrame:
+    """Every weather forecast issued up to a moment, as it was issued."""
+    rows = tables.scan(curated.WEATHER).filter(pl.col("is_forecast") & (pl.col("known_at") <= moment))
+    return rows.filter(pl.col("date") >= pl.col("known_at").dt.date()).collect()
 
 
 def _stray(found: pl.DataFrame, items: pl.DataFrame, locations: pl.DataFrame) -> pl.DataFrame:

@@ -35,7 +35,8 @@ from shelfcast.pipeline.newest import newest_cutoff
 from shelfcast.pipeline.ready_model import ReadyModel, ready_model
 from shelfcast.pipeline.scenario_history import History, read_history
 from shelfcast.pipeline.scenario_outcome import orders_of, outcome_of
-from shelfcast.pipeline.scenario_support import Scenario, Unsupported, check_weather, supported
+from shelfcast.pipeline.scenario_support import Scenario, supported
+from shelfcast.pipeline.scenario_weather import Unsupported, expected_weather
 from shelfcast.pipeline.total_dependence import dependence_of
 from shelfcast.ports.platform import Platform
 from shelfcast.scenario import changes as planned
@@ -190,7 +191,6 @@ def work_out(platform: Platform, settings: LakeSettings, scenario: Scenario, sce
     platform.progress.advance(TITLE)
     support = supported(made_with, scenario, keys, history)
     before_panel = made_with.panel(keys)
-    check_weather(scenario, before_panel)
     overlay = overlay_of(made_with, scenario, keys, history, scenario_id)
     changed_lake = made_with.with_future(ChangedTables(platform.tables, overlay))
     after_panel = made_with.panel(keys, lake=changed_lake)
@@ -267,7 +267,7 @@ def overlay_of(
             kind = known[0] if len(known) else "festival"
             overlay.setdefault("calendar_events", []).append(planned.event_rows(places, one, kind, moment))
         elif one.kind == "weather":
-            expected = lake.small.weather.filter(pl.col("location_id").is_in(places))
+            expected = expected_weather(lake, places)
             overlay.setdefault("weather", []).append(planned.weather_rows(places, expected, one, moment))
     made = {}
     for table, frames in overlay.items():

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from shelfcast.domain.errors import BadInput
-from shelfcast.features.panel import Panel, Role
 from shelfcast.pipeline.ready_model import ReadyModel
 from shelfcast.pipeline.scenario_history import History
+from shelfcast.pipeline.scenario_weather import Unsupported, check_outlook, like_weather
 from shelfcast.scenario.changes import Change
 from shelfcast.scenario.like_events import (
     FEWEST,
@@ -30,10 +29,6 @@ from shelfcast.scenario.like_events import (
 )
 
 PRICE_TOLERANCE = 0.005
-
-
-class Unsupported(BadInput):
-    """History doesn't support the scenario; the message says why and what is supported."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +63,9 @@ def supported(made_with: ReadyModel, scenario: Scenario, keys: pl.DataFrame, his
     Raises:
         Unsupported: too few, or a price nobody has seen.
     """
+    weather = [one for one in scenario.changes if one.kind == "weather"]
+    if weather:
+        check_outlook(made_with.lake)
     events = [one for one in scenario.changes if one.kind == "event"]
     for one in events:
         if one.event not in made_with.lake.scheme.events and one.event not in history.festivals:
@@ -98,18 +96,9 @@ def supported(made_with: ReadyModel, scenario: Scenario, keys: pl.DataFrame, his
                 f"needed. Choose more items of the category, or an event seen more often: {', '.join(_often(history))}."
             )
         return found
+    if weather:
+        return like_weather(made_with.lake, weather[0], keys, history)
     return LikeEvents(0, np.array([]), None, None)
-
-
-def check_weather(scenario: Scenario, panel: Panel) -> None:
-    """Refuse changed weather where the model reads past weather only: nothing would change, which isn't an answer."""
-    if any(one.kind == "weather" for one in scenario.changes) and not any(
-        one.driver == "weather" and one.role is Role.KNOWN_FUTURE for one in panel.covariates
-    ):
-        raise Unsupported(
-            "the model in use reads the weather of past days only, so it can't say what other weather would sell. Supported: "
-            "price, promotion, event, delist."
-        )
 
 
 def _often(history: History) -> list[str]:

@@ -140,28 +140,28 @@ def event_rows(locations: Sequence[str], change: Change, event_type: str, known_
 
 
 def weather_rows(locations: Sequence[str], expected: pl.DataFrame, change: Change, known_at: datetime) -> pl.DataFrame:
-    """Rows of `weather` with the changed values, on top of what is expected (its rows, or the last days' mean)."""
+    """Rows of `weather` that suppose the changed values: no forecasts, the scenario takes them for certain.
+
+    Args:
+        expected: location_id, date, temperature_c, normal_c of each location and day of the change; temperature_c is null
+            where nobody forecast the day, which then is taken to be normal.
+    """
     made: list[dict[str, object]] = []
-    for place in sorted(set(locations)):
-        mine = expected.filter(pl.col("location_id") == place)
-        usual = mine.filter(pl.col("date") < change.first).sort("date").tail(14)
-        for day in days_of(change):
-            row = mine.filter(pl.col("date") == day)
-            base = row.row(0, named=True) if row.height else {}
-            temperature = base.get("temperature_c")
-            if temperature is None:
-                temperature = usual["temperature_c"].mean()
-            values: dict[str, object] = {"location_id": place, "date": day, "is_forecast": True}
-            for column in ("temperature_max_c", "precipitation_mm", "humidity_pct", "wind_kmh", "cloud_share"):
-                values[column] = base.get(column) if base.get(column) is not None else usual[column].mean()
-            values["temperature_c"] = temperature
-            if change.temperature_c is not None and temperature is not None:
-                values["temperature_c"] = float(temperature) + change.temperature_c  # type: ignore[arg-type]
-                if values["temperature_max_c"] is not None:
-                    values["temperature_max_c"] = float(values["temperature_max_c"]) + change.temperature_c  # type: ignore[arg-type]
-            if change.precipitation_mm is not None:
-                values["precipitation_mm"] = change.precipitation_mm
-            made.append(values)
+    mine = expected.filter(
+        pl.col("location_id").is_in(sorted(set(locations))) & pl.col("date").is_between(change.first, change.last)
+    )
+    for row in mine.sort("location_id", "date").iter_rows(named=True):
+        base = row["temperature_c"] if row["temperature_c"] is not None else row["normal_c"]
+        warmer = change.temperature_c is not None and base is not None
+        made.append(
+            {
+                "location_id": row["location_id"],
+                "date": row["date"],
+                "temperature_c": float(base) + float(change.temperature_c or 0.0) if warmer else None,
+                "precipitation_mm": change.precipitation_mm,
+                "is_forecast": False,
+            }
+        )
     return _known(curated.WEATHER, made, known_at)
 
 

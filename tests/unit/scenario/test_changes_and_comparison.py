@@ -10,7 +10,7 @@ from shelfcast.domain.errors import BadParameter
 from shelfcast.domain.tables import curated
 from shelfcast.features.covariates.prices import price_paths
 from shelfcast.features.grid import Grid
-from shelfcast.scenario.changes import Change, changed_days, price_rows
+from shelfcast.scenario.changes import Change, changed_days, price_rows, weather_rows
 from shelfcast.scenario.comparison import compare, effect_draws
 
 DAY = date(2026, 3, 2)
@@ -45,6 +45,25 @@ def test_a_change_that_says_nothing_or_lies_outside_is_refused():
     ):  # fmt: skip
         with pytest.raises(BadParameter):
             wrong.check(DAY, last)
+
+
+def test_changed_weather_adds_to_what_is_expected_or_else_to_what_is_normal_and_is_certain():
+    expected = pl.DataFrame(
+        {
+            "location_id": ["s", "s", "s", "t"],
+            "date": [DAY + timedelta(days=n) for n in (0, 1, 2, 1)],
+            "temperature_c": [12.0, None, 9.0, 20.0],
+            "normal_c": [10.0, 8.0, 8.0, 18.0],
+        }
+    )
+    change = Change("weather", DAY, DAY + timedelta(days=1), temperature_c=5.0, precipitation_mm=0.0)
+    rows = weather_rows(["s"], expected, change, MOMENT)
+    assert rows.select("location_id", "date", "temperature_c", "precipitation_mm", "is_forecast").rows() == [
+        ("s", DAY, 17.0, 0.0, False),
+        ("s", DAY + timedelta(days=1), 13.0, 0.0, False),
+    ]
+    rain = weather_rows(["s"], expected, Change("weather", DAY, DAY, precipitation_mm=20.0), MOMENT)
+    assert rain.select("temperature_c", "precipitation_mm").rows() == [(None, 20.0)]
 
 
 def test_changed_days_are_those_of_any_change():
