@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shelfcast.bootstrap import in_memory
 from shelfcast.domain.errors import BadFile, BadParameter, NotReady
@@ -118,6 +121,17 @@ BROKEN = {
     "lag is a year": "X,2026-07-03,,,365,,,",
     "last is a word": "X,2026-07-03,soon,,,,,",
     "unknown scope": "X,2026-07-03,,,,,planet,Mars",
+    "only blanks for a name": "  ,2026-07-03,,,,,,",
+    "the first day there is": "X,0001-01-01,,,,,,",
+    "the last day there is": "X,9999-12-31,,,2,,,",
+    "a week for a date": "X,2026-W27,,,,,,",
+    "a number for a date": "X,46200,,,,,,",
+    "a moment for a date": "X,2026-07-03T10:00:00Z,,,,,,",
+    "lag is a word": "X,2026-07-03,,,soon,,,",
+    "lead is endless": "X,2026-07-03,,inf,,,,",
+    "a column too many": "X,2026-07-03,,,,,,,,",
+    "a column too few": "X,2026-07-03,,,",
+    "a day long past": "X,1066-10-14,,,,,,",
 }
 
 
@@ -128,6 +142,28 @@ def test_a_broken_line_costs_itself_only(platform, tmp_path: Path, name: str) ->
     report = load_calendar(platform, file)
     assert (report.rows_in, report.kept, report.quarantined) == (12, 11, 1)
     assert platform.tables.scan(QUARANTINE).collect()["source_line"].to_list() == [3]
+
+
+cell = st.sampled_from(
+    ["", " ", "X", "2026-07-01", "2026-07-03", "2026-02-30", "0001-01-01", "9999-12-31", "3", "-3", "1.5", "1e9", "region",
+     "all", "BY", "festival", "ü", "NaN", "'", "=1"]
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(cell, min_size=8, max_size=8), min_size=1, max_size=5))
+def test_lines_of_a_calendar_are_days_kept_or_lines_quarantined(lines: list[list[str]]) -> None:
+    made = in_memory()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "calendar.csv"
+        file.write_text(CALENDAR + "".join(",".join(one) + "\n" for one in lines), "utf-8")
+        report = load_calendar(made, file)
+    assert report.rows_in == report.kept + report.quarantined
+    refused = made.tables.scan(QUARANTINE).collect()
+    assert all(refused["reason"]) and report.kept >= 11
+    # A line is used or refused; without any value it is none.
+    used = made.tables.scan(CALENDAR_EVENTS).collect()
+    assert used.height and set(refused["source_line"]) <= set(range(3, 3 + len(lines)))
 
 
 def test_a_file_that_is_no_calendar_is_refused(platform, tmp_path: Path) -> None:

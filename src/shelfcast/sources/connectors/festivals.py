@@ -72,6 +72,7 @@ OWN_COLUMNS = (
     "known_at",
 )
 MOST_LEAD_DAYS = 90
+EARLIEST, LATEST = date(1990, 1, 1), date(2100, 12, 31)
 OTHER_NAMES = {
     "event": ("name", "holiday", "event_name", "title"), "first_date": ("date", "start", "start_date", "from"),
     "last_date": ("end", "end_date", "to", "until"),
@@ -127,6 +128,8 @@ def _spread(one: Mapping[str, Any], event_type: str) -> list[dict[str, Any]]:
     first = _date(one["first_date"], "first_date")
     last = _date(one["last_date"], "last_date") if one.get("last_date") else first
     lead, lag = _days(one.get("lead_days"), "lead_days"), _days(one.get("lag_days"), "lag_days")
+    if not EARLIEST <= first <= LATEST:
+        raise ValueError(f"first_date is {first}; {EARLIEST} to {LATEST} are allowed")
     if not first <= last <= first + timedelta(days=366):
         raise ValueError(f"last_date {last} must be from first_date {first} to a year later")
     if one.get("known_at"):
@@ -148,8 +151,11 @@ def _spread(one: Mapping[str, Any], event_type: str) -> list[dict[str, Any]]:
 
 
 def _date(text: Any, name: str) -> date:
+    given = str(text).strip()
     try:
-        return date.fromisoformat(str(text).strip())
+        if "W" in given.upper():  # a week is no day
+            raise ValueError
+        return date.fromisoformat(given)
     except ValueError:
         raise ValueError(f"{name} is {text!r}, no date such as 2026-11-08") from None
 
