@@ -93,6 +93,7 @@ def test_everything_that_is_wrong_is_named_with_its_cure():
     assert "delivery erp-00000001 does not go out: no route to host" in failed["ERP"]
     assert warned["ERP"].startswith("1 order lines were sent over 3 days ago")
     assert set(warned) >= {"locations", "till events", "ERP"}
+    assert "1 have no latitude and longitude (S)" in [one.seen for one in found]
     events = [one for one in found if one.border == "till events"]
     assert any("1 batches wait" in one.seen and one.cure == "shelfcast events ingest" for one in events)
     assert any("1 dead letters (invalid)" in one.seen for one in events)

@@ -5,7 +5,8 @@
 
 Which batches were taken is kept in records beside them, a record a run, so that two consumers never wait for each
 other; merging a batch twice changes nothing, so a mark that was lost in a crash costs work, not truth. Hours that are
-over and taken whole are sealed, and not looked through again.
+over and taken whole are sealed, and not looked through again, unless a batch comes into one all the same (a stream whose
+reader was down for hours): that hour is noted, and looked through until it is taken whole once more.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ BATCHES = "raw/events/"
 LETTERS = "dead_letters/events/"
 TAKEN = "events_taken"
 SEALED = "events_sealed"
+LATE = "events_late"
+"""Sealed hours that a batch came into."""
 GRACE = timedelta(hours=2)
 """How long an hour stays open for batches whose writer was slow or whose clock is behind."""
 NAMES_A_RECORD = 1000
@@ -41,15 +44,23 @@ class BlobEventLog:
         key = f"{BATCHES}{_hour(at)}/{stem}.ndjson"
         with suppress(Conflict):
             self._blobs.put(key, data, create=True, durable=True)
+        # After the batch is there: whoever seals the hour meanwhile finds it when it looks again (`_seal`).
+        if _hour(at) <= self._sealed():
+            self._records.put(LATE, _hour(at), {})
         return key
 
     def pending(self, now: datetime, *, everything: bool = False) -> list[str]:
         sealed = "" if everything else self._sealed()
-        found: list[str] = []
+        late = [] if everything else [one.record_id for one in self._records.query(LATE) if one.record_id <= sealed]
+        found = [key for hour in late for key in self._waiting(hour)]
         for hour, keys in self._by_hour(sealed, now).items():
             taken = self._taken(hour)
             found += [key for key in keys if key not in taken]
         return found
+
+    def _waiting(self, hour: str) -> list[str]:
+        taken = self._taken(hour)
+        return [key for key in self._blobs.list(f"{BATCHES}{hour}/") if key not in taken]
 
     def read(self, name: str) -> bytes:
         return self._blobs.get(name)
@@ -104,13 +115,22 @@ class BlobEventLog:
 
     def _seal(self, now: datetime) -> None:
         """Seal up to the hour before the first that is still open or has batches nobody took."""
-        last = _hour(now.astimezone(UTC) - GRACE)
-        waiting = [name.split("/")[-2] for name in self.pending(now)]
+        sealed, last = self._sealed(), _hour(now.astimezone(UTC) - GRACE)
+        waiting = [hour for name in self.pending(now) if (hour := name.split("/")[-2]) > sealed]
         first = min([*waiting, last])
         with suppress(ValueError):
             before = _hour(datetime.fromisoformat(first + ":00+00:00") - timedelta(hours=1))
-            if before > self._sealed():
+            if before > sealed:
                 self._records.put(SEALED, "through", {"hour": before})
+                # A batch that came while this was decided saw the hour open.
+                for hour in self._by_hour(sealed, now):
+                    if hour <= before and self._waiting(hour):
+                        self._records.put(LATE, hour, {})
+        for one in self._records.query(LATE):
+            if not self._waiting(one.record_id):
+                self._records.delete(LATE, one.record_id)
+                if self._waiting(one.record_id):
+                    self._records.put(LATE, one.record_id, {})
 
 
 def _hours_after(sealed: str, now: datetime) -> list[str] | None:

@@ -89,24 +89,25 @@ def _clocks(platform: Platform) -> Iterator[Finding]:
             "locations", Health.FAILED, f"{len(bad):,} have a time zone nobody knows ({', '.join(bad[:5])})",
             "Give them an IANA zone such as Europe/Berlin, or their till events can't be dated.",
         )  # fmt: skip
-    blind = places.filter(pl.col("latitude").is_null() | pl.col("longitude").is_null()).height
-    if blind:
+    blind = places.filter(pl.col("latitude").is_null() | pl.col("longitude").is_null())["location_id"]
+    if blind.len():
         yield Finding(
-            "locations",
-            Health.WARNING,
-            f"{blind:,} have no latitude and longitude",
+            "locations", Health.WARNING, f"{blind.len():,} have no latitude and longitude ({_first(blind)})",
             "Add them to `locations` to get weather.",
-        )
-    homeless = places["country"].null_count()
-    if homeless:
+        )  # fmt: skip
+    homeless = places.filter(pl.col("country").is_null())["location_id"]
+    if homeless.len():
         yield Finding(
-            "locations",
-            Health.WARNING,
-            f"{homeless:,} have no country",
+            "locations", Health.WARNING, f"{homeless.len():,} have no country ({_first(homeless)})",
             "Add it to `locations` to get public holidays.",
-        )
-    if not (bad or blind or homeless):
+        )  # fmt: skip
+    if not (bad or blind.len() or homeless.len()):
         yield _ok("locations", f"{places.height:,} have clock, place and country")
+
+
+def _first(ids: pl.Series) -> str:
+    shown = ids.sort().head(5).to_list()
+    return ", ".join(shown) + (", ..." if ids.len() > 5 else "")
 
 
 def _is_zone(name: str) -> bool:

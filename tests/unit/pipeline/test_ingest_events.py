@@ -553,3 +553,48 @@ def test_hours_that_are_over_are_not_looked_through_again_unless_asked_for(platf
     assert ingest_events(platform).batches == 0
     assert ingest_events(platform, everything=True).batches == 1
     assert ingest_events(platform, everything=True).batches == 0
+
+
+def test_a_batch_that_comes_into_an_hour_long_over_is_taken_all_the_same(platform):
+    log = event_log(platform)
+    send(platform, event(1))
+    ingest_events(platform)
+    later(platform, hours=30)
+    send(platform, event(2))
+    ingest_events(platform)
+    # The stream's reader was down: what arrived there 20 hours ago is read now.
+    arrived = platform.clock.now() - timedelta(hours=20)
+    receive_records(
+        log, "shard-0", [("1", json.dumps(event(3)).encode())], arrived_at=arrived, now=platform.clock.now()
+    )
+    assert ingest_events(platform).inserted == 1
+    assert ingest_events(platform) == EventReport() and platform.records.query("events_late") == []
+    receive_records(
+        log, "shard-0", [("2", json.dumps(event(4)).encode())], arrived_at=arrived, now=platform.clock.now()
+    )
+    assert ingest_events(platform).inserted == 1
+
+
+def test_a_batch_that_comes_while_its_hour_is_sealed_is_not_lost(platform):
+    log = event_log(platform)
+    send(platform, event(1))
+    ingest_events(platform)
+    later(platform, hours=30)
+    arrived = platform.clock.now() - timedelta(hours=20)
+
+    class Sealing:
+        """Right before the hours are sealed, a batch comes into one of them."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(platform.records, name)
+
+        def put(self, kind: str, *arguments: Any, **more: Any) -> Any:
+            if kind == "events_sealed":
+                receive_records(
+                    log, "shard-0", [("1", json.dumps(event(3)).encode())], arrived_at=arrived, now=platform.clock.now()
+                )
+            return platform.records.put(kind, *arguments, **more)
+
+    send(platform, event(2))
+    ingest_events(replace(platform, records=Sealing()))
+    assert ingest_events(platform).inserted == 1
