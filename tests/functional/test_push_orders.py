@@ -191,6 +191,30 @@ def test_names_and_formats_are_checked(platform):
 # Acknowledgements
 
 
+def test_a_line_confirmed_again_with_another_day_or_quantity_has_changed(platform):
+    folder = Folder()
+    approve(platform, "r1")
+    send(platform, folder)
+
+    def say(name: str, **line: Any) -> Any:
+        folder.acks = {name: json.dumps([{"order_ref": "r1", **line}]).encode()}
+        return collect(platform, Channel("erp", folder))
+
+    def standing() -> tuple:
+        body = platform.records.get("order_states", "r1").body
+        return body["state"], body["qty"], body["delivery_date"], len(body["history"])
+
+    say("1.json", state="acknowledged", qty=10)
+    assert say("2.json", state="acknowledged", qty=6, delivery_date="2026-03-15").noted == 1
+    assert standing() == ("acknowledged", 6.0, "2026-03-15", 3)
+    assert say("3.json", state="acknowledged", qty=6, delivery_date="2026-03-15").noted == 1
+    assert standing()[3] == 3
+    say("4.json", state="received", qty=6)
+    refused = say("5.json", state="received", qty=4)
+    assert (refused.noted, refused.refused) == (0, 1) and "is received" in refused.reasons[0]
+    assert say("6.json", state="received", qty=6).noted == 1
+
+
 def test_acknowledgement_files_are_noted_once(platform):
     folder = Folder()
     approve(platform, "r1", "r2")

@@ -115,6 +115,15 @@ def acknowledge(
     return answer["lines"]
 
 
+def _says_nothing_new(body: Mapping[str, Any], said: Acknowledgement) -> bool:
+    day = said.delivery_date.isoformat() if said.delivery_date else None
+    return (
+        (said.qty is None or said.qty == float(body["qty"]))
+        and (day is None or day == body.get("delivery_date"))
+        and (not said.erp_order_id or said.erp_order_id == body.get("erp_order_id"))
+    )
+
+
 def _acknowledge(platform: Platform, who: str, said: Acknowledgement) -> Acknowledged:
     for _ in range(5):
         try:
@@ -122,9 +131,11 @@ def _acknowledge(platform: Platform, who: str, said: Acknowledgement) -> Acknowl
         except NotFound:
             return Acknowledged(said.order_ref, False, "", "no line has this order_ref")
         now = str(record.body["state"])
-        if now == said.state:
+        if now == said.state and _says_nothing_new(record.body, said):
             return Acknowledged(said.order_ref, True, now, "was so already")
-        if said.state not in NEXT[now] or now not in (SENT, "acknowledged", "in_transit"):
+        # Confirmed again with another quantity or day: it changed at the ERP.
+        changed = now == said.state and now in ("acknowledged", "in_transit")
+        if not changed and (said.state not in NEXT[now] or now not in (SENT, "acknowledged", "in_transit")):
             after = ", ".join(NEXT[now]) if now in (SENT, "acknowledged", "in_transit") else ""
             return Acknowledged(said.order_ref, False, now, f"is {now}; from there: {after or 'nothing'}")
         at = platform.clock.now().isoformat()
