@@ -21,6 +21,7 @@ USUAL_DAYS = 91
 LEAST_USUAL = 28
 LEAST_DAYS = 5
 LEAST_CELLS = 50
+NOTHING = "Nothing was sold that it could be measured by"
 MATERIAL_ALL, MATERIAL_SEGMENT = 0.10, 0.15
 """Bias under which nobody would order differently: a week's lean of 10 % of everything, 15 % of a part."""
 ERROR_MARGIN, COVERAGE_MARGIN = 0.25, 0.08
@@ -113,6 +114,7 @@ def forecast_measures(sums: pl.DataFrame, cutoff: date, promise: Promise, step_d
         if not far:
             every = (_tracking(one), _coverage(one, promise), _against_baseline(one))
             found += [m for m in every if m and (one.segment == "all" or m.name == "tracking_signal")]
+    found = [one if np.isfinite(one.value) else replace(one, says=f"{NOTHING} ({one.subject}).") for one in found]
     if step_days == 7:
         found = [
             replace(one, says=one.says.replace(" days", " weeks"), reason=one.reason.replace(" days", " weeks"))

@@ -8,6 +8,7 @@ run records, jobs                       -> measures of the system -> system_meas
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -120,11 +121,16 @@ def findings(rows: pl.DataFrame) -> list[Finding]:
         says = f"{one['says']} {one['moved_with']}".strip()
         found.append(
             Finding(
-                kind.cause, subject, kind.severity, says, kind.next_step, kind.link, one["value"], one["threshold"],
-                one["run_id"],
+                kind.cause, subject, kind.severity, says, kind.next_step, kind.link, _number(one["value"]),
+                _number(one["threshold"]), one["run_id"],
             )
         )  # fmt: skip
     return found
+
+
+def _number(value: float | None) -> float | None:
+    """None where a finding that stands could not be measured tonight: a week in which nothing of it was sold."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def ask_for_model(platform: Platform, rows: pl.DataFrame, cutoff: date) -> str:

@@ -160,6 +160,14 @@ def test_a_lean_too_small_to_matter_never_counts_however_steady() -> None:
     assert not found["bias"].beyond
 
 
+def test_a_week_in_which_nothing_was_sold_is_said_in_words_and_counts_neither_way() -> None:
+    nothing = pl.when(pl.col("date") > TODAY - timedelta(days=7)).then(0.0)
+    sums = daily_sums(100).with_columns(units=nothing.otherwise("units"))
+    bias = next(one for one in forecast_measures(sums, TODAY, Promise({})) if one.name == "bias")
+    assert not bias.beyond and not bias.calm
+    assert bias.says == "Nothing was sold that it could be measured by (all)."
+
+
 def test_a_day_without_actuals_is_not_judged() -> None:
     until_yesterday = daily_sums(100).filter(pl.col("date") < TODAY)
     assert forecast_measures(until_yesterday, TODAY, Promise({})) == []

@@ -8,12 +8,15 @@ import polars as pl
 import pytest
 from watched_shop import HISTORY, at_noon, day, watched_shop
 
+from shelfcast.bootstrap import in_memory
+from shelfcast.domain.measures import Measure
 from shelfcast.domain.slices import Slice
 from shelfcast.domain.tables import curated, monitoring
 from shelfcast.pipeline import monitor_data, queue_jobs, raise_alerts
 from shelfcast.pipeline.monitor import findings
 from shelfcast.pipeline.steps import Parameters, run_step
 from shelfcast.ports.platform import Platform
+from shelfcast.quality import hysteresis
 from shelfcast.serve import monitor as views
 
 START = 112
@@ -120,3 +123,22 @@ def test_sales_that_stopped_coming_are_late_by_the_calendar_though_the_cutoff_st
     platform.clock.moment = at_noon(last + timedelta(days=3))  # type: ignore[attr-defined]
     run_step(platform, "monitor", Parameters(cutoff=last))
     assert {alert.finding.key for alert in raise_alerts.standing(platform)} >= {"data.freshness:sales"}
+
+
+def test_a_finding_that_can_not_be_measured_tonight_stands_and_can_be_kept() -> None:
+    """Nothing of a small category was sold for a week while its finding stood."""
+    measure = Measure("forecast", "bias", "category=Toys", float("nan"), 0.0, -0.15, "...", "Nothing was sold.", False)
+    past = monitoring.MONITOR_MEASURES.conform(
+        pl.DataFrame(
+            {
+                "date": [date(2026, 3, 1)], "area": ["forecast"], "measure": ["bias"], "subject": ["category=Toys"], "beyond": [True],
+                "calm": [False], "state": ["open"], "opened_on": [date(2026, 3, 1)],
+            }
+        )
+    )  # fmt: skip
+    rows = hysteresis.rows_of(monitoring.MONITOR_MEASURES, [measure], past, date(2026, 3, 2), "run")
+    (found,) = findings(rows)
+    assert found.measure is None and found.says == "Nothing was sold."
+    platform = in_memory()
+    raise_alerts.report(platform, [found], causes=["forecast"])
+    assert [one.finding for one in raise_alerts.standing(platform)] == [found]
