@@ -212,23 +212,33 @@ def movement_between(
     return result
 
 
+WEEKDAY_SHARE = 0.5
+
+
 def effect_last_year(
     frame: Frame, context: Context, number: NDArray[np.int64], cutoff: NDArray[np.int64], period: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How all series together moved from the cutoff to the period, one and two years before: mean, NaN where unknown.
 
-    Lined up by festival or date (`calendar.year_ago`). Also the movement of the latest of these years, before shrinking.
+    Lined up by festival or date (`calendar.year_ago`), and half by weekday where that doesn't say something quite
+    different: Saturdays in Advent are alike, 24 December isn't the Wednesday of last year. Also the movement of the
+    latest of these years by festival or date, before shrinking.
     """
     ago, result, latest = frame.calendar.year_ago[2], np.empty(len(period)), np.full(len(period), np.nan)
     for begin in range(0, len(period), 50_000):
         part = slice(begin, begin + 50_000)
         index, now = period[part].copy(), cutoff[part].copy()
+        by_week = index
         total, count = np.zeros(len(index)), np.zeros(len(index))
         for _ in range(3):
             index, now = np.where(index >= 0, ago[np.maximum(index, 0)], -1), now - frame.year
             moved = _moved(frame, context, number[part], now, index, cutoff[part])
             latest[part] = np.where(np.isfinite(latest[part]), latest[part], moved)
-            value = shrink(moved, context.doubt[number[part]])
+            doubt = context.doubt[number[part]]
+            by_week = np.where(by_week >= 0, frame.calendar.year_ago[0][np.maximum(by_week, 0)], -1)
+            apart = _moved(frame, context, number[part], now, by_week, cutoff[part]) - moved
+            moved = moved + np.nan_to_num(WEEKDAY_SHARE * apart * doubt**2 / (doubt**2 + apart**2))
+            value = shrink(moved, doubt)
             total += np.nan_to_num(value)
             count += np.isfinite(value)
         result[part] = np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -38,13 +38,14 @@ def _back(index, ago, c):
 def history_rows(
     out, pair_series, pair_cutoff, pair_start, step, cutoffs, value, first, last, loc, scale, beta,
     group, group_total, group_number, depth, ago, year, base, near, far, spans, combination,
-    phase, weekdays, values, rows, interacting,
+    phase, weekdays, values, rows, interacting, doubt,
 ):  # fmt: skip
     """Fill `out` (rows, features) for each (series, cutoff) pair and its steps. Column order: `history_names`.
 
     pair_start: first row of each pair, one more at the end. step: periods ahead of each row. group_total, group_number:
     running sums of the groups' mean residuals, (C, groups, depth + 1). ago: year-ago index by weekday, date, festival.
-    base: periods that give the level a year ago is measured from. near, far: half widths of seasonal windows.
+    base: periods that give the level a year ago is measured from. near, far: half widths of seasonal windows. doubt: (C,)
+    size under which a movement of all series is taken for noise.
     """
     week = max(weekdays, 1)
     for pair in prange(len(pair_series)):
@@ -125,9 +126,9 @@ def history_rows(
                 out[row, col] = _mean(gt, gn, end - week + 1, end)
                 out[row, col + 1] = _mean(gt, gn, end - base + 1, end)
                 out[row, col + 2] = _mean(gt, gn, j1 - near, j1 + near) - gbase
-                out[row, col + 3] = _mean(gt, gn, j1, j1) - gbase
-                out[row, col + 4] = _mean(gt, gn, td - origin, td - origin) - gbase if td >= 0 else np.nan
-                out[row, col + 5] = _mean(gt, gn, tf - origin, tf - origin) - gbase if tf >= 0 else np.nan
+                out[row, col + 3] = _beside(gt, gn, j1, near, doubt[k])
+                out[row, col + 4] = _beside(gt, gn, td - origin, near, doubt[k]) if td >= 0 else np.nan
+                out[row, col + 5] = _beside(gt, gn, tf - origin, near, doubt[k]) if tf >= 0 else np.nan
                 out[row, col + 6] = _mean(gt, gn, j2 - near, j2 + near) - _mean(
                     gt, gn, c1 - year - origin - base + 1, c1 - year - origin
                 )
@@ -157,6 +158,13 @@ def history_rows(
             out[row, col + 4] = matched
             col += 5
     return out
+
+
+@njit(cache=True, inline="always")
+def _beside(total, number, at, near, doubt):
+    """How far a group was from the periods around one; what is far out is left to the odd days (`matrix.EFFECT`)."""
+    away = _mean(total, number, at, at) - _mean(total, number, at - near, at + near)
+    return away * doubt * doubt / (away * away + doubt * doubt)
 
 
 @njit(cache=True, inline="always")
@@ -195,9 +203,9 @@ def history_names(spans: tuple[int, ...], groups: int) -> tuple[list[str], list[
             f"{of}: level, week",
             f"{of}: level, recent",
             f"{of}: season last year, near",
-            f"{of}: same period last year",
-            f"{of}: same date last year",
-            f"{of}: same festival day last year",
+            f"{of}: same period last year, beside its season",
+            f"{of}: same date last year, beside its season",
+            f"{of}: same festival day last year, beside its season",
             f"{of}: season two years ago",
         ]
         drivers += ["level", "level", "season", "season", "season", "festival", "season"]

@@ -123,7 +123,7 @@ def build_matrix(frame: Frame, context: Context, local: Local, rows: Rows) -> ND
         out, rows.pair_series, rows.pair_cutoff, rows.pair_start, rows.step, context.cutoffs, frame.value, frame.first,
         frame.last, local.loc, local.scale, local.beta, frame.group, context.group_total, context.group_number,
         depth_of(recipe.frequency), frame.calendar.year_ago, frame.year, spans.base, spans.near, spans.far,
-        np.array(spans.levels, dtype=np.int64), frame.combination, *linear_arguments(frame),
+        np.array(spans.levels, dtype=np.int64), frame.combination, *linear_arguments(frame), context.doubt,
     )  # fmt: skip
     series = rows.series()
     cutoff = np.minimum(context.cutoffs[rows.cutoff()], frame.last[series])

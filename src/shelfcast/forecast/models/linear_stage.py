@@ -17,16 +17,20 @@ LIMIT = 3.0
 RIDGE = 0.02
 SHARED_RIDGE = 5.0
 """For what all series (of a group) share: rows of the same cutoff repeat it, so they say far less than they count."""
+DAY_RIDGE = 0.2
+"""For what all series share of single days a year ago: there are many such days, and what they say isn't in the levels."""
 TELLING_SHARE = 0.25
 """Of a year: a column seen on fewer periods than this says little of the periods to come."""
+SINGLE_DAY = ": same "
 
 
 def stage_features(names: tuple[str, ...]) -> NDArray[np.int64]:
-    """Positions of the features the stage uses: levels, seasons a year ago, own and of groups."""
+    """Positions of the features the stage uses: levels, seasons a year ago, own and of groups; of groups single days too."""
     chosen = [
         i
         for i, name in enumerate(names)
-        if name.startswith(("level, last ", "season ", "level last year")) or ": level" in name or ": season" in name
+        if name.startswith(("level, last ", "season ", "level last year"))
+        or any(part in name for part in (": level", ": season", SINGLE_DAY))
     ]
     return np.array(chosen, dtype=np.int64)
 
@@ -41,7 +45,8 @@ def ridge_strength(
             few latest periods only (the season two years ago, where history is two years long) says nothing of a year.
         year: periods in a year.
     """
-    base = np.array([SHARED_RIDGE if ": " in names[column] else RIDGE for column in columns])
+    shared = {True: DAY_RIDGE, False: SHARED_RIDGE}
+    base = np.array([shared[SINGLE_DAY in names[c]] if ": " in names[c] else RIDGE for c in columns])
     if periods is None:
         return base
     return np.asarray(base * (1.0 + (TELLING_SHARE * year / np.maximum(periods, 1)) ** 4), dtype=np.float64)

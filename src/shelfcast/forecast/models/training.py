@@ -231,7 +231,8 @@ def _spread(
     # an absolute error is a poor measure of spread when it's by chance near zero, or far out
     typical = float(np.median(outside)) + 1e-9
     label = np.log(np.clip(error, 0.1 * typical, 6.0 * typical) + 0.2 * typical)
-    weight = np.concatenate([np.full(len(inside), 0.5), np.ones(len(outside))])
+    # nor do periods nobody could know of before say how well they're known a year later
+    weight = np.concatenate([np.where(lesson.weight[taken] > 0, 0.5, 0.0), np.ones(len(outside))])
     data = trees.dataset(
         np.concatenate([lesson.matrix[taken], lesson.matrix[judged]]), names.features, names.categorical, threads
     )
