@@ -25,7 +25,7 @@ from shelfcast.pipeline.load_batches import MAX_BAD_SHARE
 from shelfcast.pipeline.load_report import LoadReport
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.source_reader import Query
-from shelfcast.sources.database import Watermark, in_parts, marks_at, source_name, without_known, write_extract
+from shelfcast.sources.database import Watermark, before, in_parts, marks_at, source_name, without_known, write_extract
 from shelfcast.sources.schema_drift import drift, kinds_of, remembered
 
 BORDER = "database"
@@ -61,11 +61,16 @@ def ingest_database(
     currency: str = "",
     frequency: str = "D",
     part_rows: int = PART_ROWS,
+    overlap: float = 0.0,
 ) -> DatabaseLoad:
     """Read a query and load its rows. `table` is the canonical table, where the columns alone don't tell.
 
     With `query.watermark_column` only rows past the kept watermark are read, unless `query.watermark` names one; they are
     loaded in parts, and the watermark moves with each, so a load that was killed goes on where it was.
+
+    Args:
+        overlap: how far before the kept watermark to read again (seconds of a time, else its own unit): rows are stamped
+            when they are written and seen when their transaction ends, so a long one comes up behind the watermark.
 
     Raises:
         SourceDown: the database doesn't answer.
@@ -75,22 +80,26 @@ def ingest_database(
     source = source_name(url, query)
     with border_troubles.watched(platform, BORDER, source):
         return _load(
-            platform, url, query, source, table, mapping_file, separator, max_bad_share, currency, frequency, part_rows
+            platform, url, query, source, table, mapping_file, separator, max_bad_share, currency, frequency, part_rows, overlap
         )  # fmt: skip
 
 
 def _load(
     platform: Platform, url: str, query: Query, source: str, table: str, mapping_file: Path | None, separator: str,
-    max_bad_share: float, currency: str, frequency: str, part_rows: int,
+    max_bad_share: float, currency: str, frequency: str, part_rows: int, overlap: float,
 ) -> DatabaseLoad:  # fmt: skip
     record_id = hashlib.sha256(f"{source}|{query.watermark_column}".encode()).hexdigest()[:16]
     marks: list[str] = []
+    standing: Any = query.watermark
+    kept: Any = None
     if query.watermark_column and query.watermark is None:
-        kept = _kept(platform, record_id)
-        query = replace(query, watermark=kept.get("watermark"), inclusive=True)
-        marks = kept.get("marks", [])
+        known = _kept(platform, record_id)
+        standing = kept = known.get("watermark")
+        marks = known.get("marks", [])
+        begin = before(standing, overlap) if standing is not None and overlap else standing
+        query = replace(query, watermark=begin, inclusive=True)
     name = (query.table.split(".")[-1] or "query").lower()
-    load = DatabaseLoad(source, 0, None, query.watermark, 0)
+    load = DatabaseLoad(source, 0, None, standing, 0)
     platform.progress.start(f"reading {source}")
     # A part is whole batches: they must not be larger than a part.
     stream = without_known(platform.reader.read(url, query, batch_rows=min(part_rows, BATCH_ROWS)), marks)
@@ -119,11 +128,14 @@ def _load(
             )
             raise_failures([report])
             last_marks = marks_at(list(part)[-1], query.watermark_column) if query.watermark_column else []
-        watermark = extract.watermark if extract.watermark is not None else load.watermark
-        if query.watermark_column and extract.watermark is not None:
+        # Rows read again before the watermark don't take it back.
+        ahead: Any = extract.watermark
+        moved = ahead is not None and (kept is None or ahead >= kept)
+        watermark = ahead if moved else load.watermark
+        if query.watermark_column and moved:
             body = {"source": source, "column": query.watermark_column, "watermark": watermark}
             # Rows may still come that have the same watermark as the last ones here.
-            at = marks if watermark == query.watermark else []
+            at = marks if watermark == standing else []
             platform.records.put(KIND, record_id, body | {"marks": [*at, *last_marks]})
         report = replace(report, notes=(*report.notes, note.strip())) if note else report
         load = DatabaseLoad(source, load.rows + extract.rows, report, watermark, load.parts + 1)
@@ -159,16 +171,16 @@ def _compare_columns(platform: Platform, source: str, record_id: str, path: Path
         BadInput: a column is gone or holds something else.
     """
     now = kinds_of(pl.read_parquet(path, n_rows=10_000))
-    before: dict[str, str] = {}
+    earlier: dict[str, str] = {}
     with suppress(NotFound):
-        before = dict(platform.records.get(COLUMNS, record_id).body["columns"])
-    found = drift({} if accept else before, now)
+        earlier = dict(platform.records.get(COLUMNS, record_id).body["columns"])
+    found = drift({} if accept else earlier, now)
     if found.stops:
         raise BadInput(
             f"{source}: {found.said()}. Nothing of it was loaded; other tables go on. If that is as it should be, see the mapping "
             "with --show-mapping, mend it, and load once with --mapping FILE."
         )
-    platform.records.put(COLUMNS, record_id, {"source": source, "columns": remembered({} if accept else before, now)})
+    platform.records.put(COLUMNS, record_id, {"source": source, "columns": remembered({} if accept else earlier, now)})
     return f"{found.said().capitalize()} (kept in the raw file; map it to use it)." if found.new else ""
 
 

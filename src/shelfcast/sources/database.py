@@ -6,7 +6,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,25 @@ def without_known(batches: Iterable[pl.DataFrame], marks: Sequence[str]) -> Iter
     for batch in batches:
         seen = batch.hash_rows(seed=1).cast(pl.String).is_in(known.implode()) if marks and batch.height else None
         yield batch if seen is None else batch.filter(~seen)
+
+
+def before(mark: Watermark, overlap: float) -> Watermark:
+    """A watermark so much earlier: seconds of a time, whole days of a date, else the number itself.
+
+    >>> before(1200, 200), before("2026-03-10 06:00:00", 90), before("2026-03-10", 86_400)
+    (1000, '2026-03-10 05:58:30', '2026-03-09')
+
+    Raises:
+        BadParameter: the watermark is another text, which nothing can be taken from.
+    """
+    if isinstance(mark, int | float):
+        return mark - (int(overlap) if isinstance(mark, int) else overlap)
+    try:
+        if len(mark) == len("2026-03-10"):
+            return (date.fromisoformat(mark) - timedelta(days=ceil(overlap / 86_400))).isoformat()
+        return (datetime.fromisoformat(mark) - timedelta(seconds=overlap)).isoformat(sep=" ")
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(f"--overlap needs a watermark column of numbers or times; it holds {mark!r}.") from error
 
 
 def as_watermark(value: object) -> Watermark | None:

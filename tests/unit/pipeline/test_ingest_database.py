@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelfcast.bootstrap import in_memory
-from shelfcast.domain.errors import BadInput, SourceDown
+from shelfcast.domain.errors import BadInput, BadParameter, SourceDown
 from shelfcast.domain.tables.curated import SALES
 from shelfcast.pipeline.ingest_database import ingest_database
 from shelfcast.ports.platform import Platform
 from shelfcast.ports.source_reader import Query
-from shelfcast.sources.database import in_parts, write_extract
+from shelfcast.sources.database import before, in_parts, write_extract
 
 URL = "postgresql://shop@host/till"
 QUERY = Query(table="sales", watermark_column="line")
@@ -107,6 +107,27 @@ def test_rows_that_come_later_with_the_watermark_of_the_last_one_are_not_missed(
     assert load(platform, Rows(rows)).rows == 1
     assert load(platform, Rows(rows)).report is None
     assert platform.tables.state(SALES).rows == 9
+
+
+def test_rows_of_a_transaction_that_ended_late_come_with_an_overlap():
+    platform, rows = in_memory(), table(30)
+    late = rows.filter(pl.col("line") == 7)
+    assert load(platform, Rows(rows.filter(pl.col("line") != 7))).watermark == 9
+    # Without it what comes up behind the watermark is never seen.
+    assert load(platform, Rows(rows)).rows == 0
+    done = load(platform, Rows(rows), overlap=2)
+    assert (done.watermark, platform.tables.state(SALES).rows) == (9, 30)
+    assert late.height == 3 and done.report is not None and done.report.inserted == 3
+    again = load(platform, Rows(rows), overlap=2)
+    assert again.watermark == 9 and (again.report is None or again.report.inserted == 0)
+    assert load(platform, Rows(rows)).report is None
+    more = pl.concat([rows, table(33).tail(3)])
+    assert load(platform, Rows(more)).rows == 3
+
+
+def test_an_overlap_needs_something_that_can_be_counted_back():
+    with pytest.raises(BadParameter, match="numbers or times"):
+        before("ABC-7", 5)
 
 
 def test_a_query_without_a_watermark_streams(monkeypatch):

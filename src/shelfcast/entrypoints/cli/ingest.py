@@ -41,6 +41,7 @@ def ingest(
     query: Annotated[str, typer.Option(help="SELECT to load from the database.")] = "",
     source_table: Annotated[str, typer.Option("--from", help="Table to load from the database (schema.table).")] = "",
     watermark: Annotated[str, typer.Option(help="Column that grows: only rows past the last load's highest value.")] = "",
+    overlap: Annotated[float, typer.Option(help="Read so far before the watermark again (seconds of a time), for rows of long transactions.", min=0)] = 0.0,
     dataset: Annotated[str, typer.Option(help="freshretailnet, rossmann, m5 or online-retail; FILE is its folder.")] = "",
     max_bad_share: Annotated[float | None, typer.Option(help="Refuse a load with a larger share of bad rows.", min=0, max=1)] = None,
     again: Annotated[bool, typer.Option("--again", help="Load even what is in the lake already.")] = False,
@@ -94,6 +95,7 @@ def ingest(
                 max_bad_share=limit,
                 currency=settings.currency,
                 frequency=settings.frequency,
+                overlap=overlap,
             )
             if done.report is None:
                 typer.echo(f"{done.source}: nothing new" + (f" past {done.watermark}." if watermark else "."))
