@@ -26,7 +26,7 @@ from shelfcast.pipeline import run_record
 from shelfcast.pipeline.load_dimensions import Places
 from shelfcast.pipeline.load_merge import Checked, merge_together
 from shelfcast.pipeline.load_report import LoadReport, Tally
-from shelfcast.pipeline.spill import Spill, by_month, groups
+from shelfcast.pipeline.spill import Spill, by_month, cut_large_months, groups
 from shelfcast.ports.platform import Platform
 from shelfcast.quality.rule_book import RULES
 from shelfcast.quality.rules import check_rows
@@ -177,6 +177,7 @@ class _Load:
         """The declared rules, on whole groups of months, so that keys that stand twice in the source meet."""
         for name, tally in self.tallies.items():
             table, incoming = TABLES[name], self.incoming[name]
+            cut_large_months(incoming, table)
             for months in groups(incoming, table):
                 frame = incoming.take(months)
                 before = frame.height

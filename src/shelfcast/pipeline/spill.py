@@ -6,7 +6,7 @@ over. Frames wait in memory until there are too many rows, then on disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from shelfcast.domain.tables import Table, Type
 MEMORY_ROWS = 4_000_000
 GROUP_ROWS = 3_000_000
 WHOLE_ROWS = 12_000_000
+LARGE_ROWS = 6_000_000
+"""A month of more rows is cut into parts of whole series, so that memory doesn't grow with the month."""
 NO_DAY = ""
 
 
@@ -71,6 +73,19 @@ class Spill:
             self._rows.pop(key, None)
         return pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
 
+    def cut(self, key: str, into: Callable[[pl.DataFrame], dict[str, pl.DataFrame]]) -> None:
+        """Put the rows of a key under other keys, a frame at a time."""
+        files, waiting = self._files.pop(key, []), self._waiting.pop(key, [])
+        self._in_memory -= sum(frame.height for frame in waiting)
+        self._rows.pop(key, None)
+        for path in files:
+            for other, part in into(pl.read_ipc(path)).items():
+                self.add(other, part)
+            path.unlink()
+        for frame in waiting:
+            for other, part in into(frame).items():
+                self.add(other, part)
+
     def _write(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         for key, frames in self._waiting.items():
@@ -108,6 +123,24 @@ def by_month(frame: pl.DataFrame, table: Table) -> dict[str, pl.DataFrame]:
         "__month", as_dict=True, maintain_order=True, include_key=False
     )
     return {f"{month // 100:04}-{month % 100:02}" if month else NO_DAY: part for (month,), part in parts.items()}
+
+
+def cut_large_months(spill: Spill, table: Table) -> None:
+    """Months of more than `LARGE_ROWS` rows into parts of about `GROUP_ROWS`; all rows of a series (the table's key without
+    its day) stay together, so that rows that say the same, or contradict each other, still meet."""
+    day = day_column(table)
+    if day is None or not table.partition:
+        return
+    for month in [one for one in spill if spill.rows(one) > LARGE_ROWS]:
+        count = -(-spill.rows(month) // GROUP_ROWS)
+
+        def parts(frame: pl.DataFrame, month: str = month, count: int = count) -> dict[str, pl.DataFrame]:
+            series = [name for name in table.key if name != day and name in frame.columns]
+            numbered = frame.with_columns((frame.select(series).hash_rows(seed=7) % count).alias("__part"))
+            found = numbered.partition_by("__part", as_dict=True, maintain_order=True, include_key=False)
+            return {f"{month}#{part:04}": rows for (part,), rows in found.items()}
+
+        spill.cut(month, parts)
 
 
 def groups(spill: Spill, table: Table) -> list[list[str]]:

@@ -65,6 +65,30 @@ def test_a_load_in_small_batches_spilled_to_disk_ends_as_one_in_memory(tmp_path,
     assert same(standing(load(path)), whole)
 
 
+def test_a_month_too_large_for_memory_is_loaded_in_parts_and_ends_as_one(tmp_path, monkeypatch):
+    path = tmp_path / "sales.csv"
+    rows = history(days=28, items=60).with_columns(price=2.5)
+    # Rows that repeat or contradict others, far apart in the file.
+    doubled = [rows.slice(3, 1), rows.slice(900, 1).with_columns(units=99.0)]
+    pl.concat([rows, *doubled]).write_csv(path)
+    whole = standing(load(path))
+    heights: list[int] = []
+    check = load_batches.check_rows
+
+    def watched(frame, *arguments, **more):
+        heights.append(frame.height)
+        return check(frame, *arguments, **more)
+
+    monkeypatch.setattr(load_batches, "check_rows", watched)
+    monkeypatch.setattr(source_files, "BATCH_ROWS", 100)
+    monkeypatch.setattr(source_files, "BLOCK_BYTES", 2048)
+    monkeypatch.setattr(spill, "LARGE_ROWS", 300)
+    monkeypatch.setattr(spill, "GROUP_ROWS", 200)
+    monkeypatch.setattr(Spill.__init__, "__defaults__", (300,))
+    assert same(standing(load(path)), whole)
+    assert whole["quarantine"].height == 3 and len(heights) > 8 and max(heights) < 600
+
+
 def test_months_in_files_of_their_own_end_as_one_file_with_a_report_each(tmp_path):
     frame = history()
     whole = tmp_path / "all" / "sales.csv"
