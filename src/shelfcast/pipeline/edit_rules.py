@@ -52,6 +52,7 @@ class Rule:
             raise BadParameter.unknown("scope", self.scope, SCOPES)
         if self.parameter not in PARAMETERS:
             raise BadParameter.unknown("parameter", self.parameter, PARAMETERS)
+        PARAMETERS[self.parameter].check_scope(self.scope)
         PARAMETERS[self.parameter].parse(self.value)
         named = {
             "location": self.scope_value,

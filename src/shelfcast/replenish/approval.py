@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfcast.replenish import reasons
+from shelfcast.replenish.calendar import NEVER
 from shelfcast.replenish.keys import Keys
 from shelfcast.replenish.rules import Resolved
 from shelfcast.replenish.terms import Columns
@@ -48,6 +49,7 @@ def approve(lines: Columns, parameters: Resolved, usual: Floats, held: NDArray[n
     dear = ordered & (value >= parameters.number("auto_approve_max_value"))
     unusual = ordered & (quantity >= parameters.number("auto_approve_max_multiple") * floor)
     unusual |= ordered & (quantity > parameters.number("absurd_multiple") * floor)
+    unusual |= ordered & (lines["next_delivery_day"] >= NEVER)  # nobody knows how long it is to last
     reasons.add(mask, "over_value_limit", dear)
     reasons.add(mask, "unusual_quantity", unusual)
     exceptions = sum(reasons.BIT[code] for code in LOOK_AT)

@@ -61,6 +61,7 @@ _KINDS: tuple[Kind, ...] = (
     Kind("broken_rule", "medium", "A business rule can't be read and is ignored: {text}"),
     Kind("unknown_key", "medium", "{text} is for an item and location without stock or listing: it isn't counted. Correct its keys, or send their stock."),
     Kind("sold_at_a_loss", "medium", "Its price isn't above its cost ({value} less): at least cost none is ordered. Check both, or set a service target."),
+    Kind("unknown_scope", "low", "{text}: no line has such a name, so nothing comes of it. Check how it is written."),
     Kind("unknown_forecast", "high", "There is a forecast but no stock recorded for it: nothing is ordered."),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.code: kind for kind in _KINDS}

@@ -35,6 +35,13 @@ _CAPS = {
 }
 _BLOCKS = ("max_stock_blocks_moq", "pack_over_capacity", "moq_over_shelf_life")
 """They say why a cap leaves nothing; the cap itself needs no words beside them."""
+_COUNTED_OTHERWISE = {
+    "r_Q": "in whole lots",
+    "reorder_level": "at least the order quantity",
+    "economic": "as many packs as pay",
+    "time_phased": "the first lot of the cheapest plan",
+}
+"""Policies whose need isn't the gap to the target, in words."""
 _TARGETS = {
     "cycle_service": "at {value} cycle service",
     "fill_rate": "at {value} fill rate",
@@ -125,16 +132,24 @@ def _steps(line: Mapping[str, Any], codes: list[str]) -> str:
 
 
 def _more_or_less(line: Mapping[str, Any], need: float) -> str:
-    """Why the need isn't target less stock: part of a delivery doesn't arrive, or another source has its share."""
+    """Why the need isn't target less stock: the policy counts otherwise, another source has its share, or part of a
+    delivery doesn't arrive."""
     target, position = line.get("order_up_to"), line.get("inventory_position")
     if target is None or position is None or need <= 0.0:
         return ""
     short = target - position
     if short <= 0.0 or abs(short - need) <= 0.005 * need:
         return ""
-    if short < need:
-        return f" ({_units(short)} short; {100 * short / need:.0f} % of what is ordered arrives)"
-    return f" ({_units(short)} short, in part from another source)"
+    words = _COUNTED_OTHERWISE.get(line.get("policy") or "")
+    if words:
+        return f" ({_units(short)} short; {words})"
+    share = line.get("supply_share") or 1.0
+    parts = [f"{_units(short)} short"]
+    if share < 1.0 - 1e-9:
+        parts.append(f"{100 * share:.0f} % of it from here")
+    if short * share < 0.995 * need:
+        parts.append(f"{100 * short * share / need:.0f} % of what is ordered arrives")
+    return f" ({'; '.join(parts)})"
 
 
 def _notes(line: Mapping[str, Any], codes: list[str]) -> str:

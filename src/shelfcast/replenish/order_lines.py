@@ -97,7 +97,7 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
         table = pl.concat([table, bare]).sort("item_id", "location_id", "source_id")
     found = [
         *exceptions.from_reasons(told, keys),
-        *report.more_exceptions(told, context, history, read, lonely, checked),
+        *report.more_exceptions(told, context, history, read, lonely, checked, names),
     ]
     return Proposal(
         table,

@@ -280,6 +280,18 @@ def life_demand(lines: Columns, places: Integers, daily: DailyDemand, parameters
     return WindowDistribution.from_moments(mean, variance, lines["unit_step"][places] == 1.0)
 
 
+def _own_days(
+    lines: Columns, places: Integers, sells: WindowDistribution, daily: DailyDemand, parameters: Resolved
+) -> WindowDistribution:
+    """Demand from the delivery of tonight's units to the last day they can be sold."""
+    before = lines["delivery_day"][places] - 1
+    correlation = np.ascontiguousarray(parameters.number("day_correlation")[places])
+    mean, variance = sound_moments(daily, lines["row"][places], before, correlation)
+    left, spread = np.maximum(sells.mean - mean, 0.0), np.maximum(sells.variance - variance, 0.0)
+    left = np.where(usable_life(lines)[places] > 0, left, 0.0)
+    return WindowDistribution.from_moments(left, np.where(left > 0.0, spread, 0.0), lines["unit_step"][places] == 1.0)
+
+
 def shelf_life_room(
     lines: Columns,
     daily: DailyDemand,
@@ -298,8 +310,11 @@ def shelf_life_room(
     if not len(places):
         return Room(room, pays)
     sells = life_demand(lines, places, daily, parameters)
-    most = sells.quantile(np.ascontiguousarray(parameters.number("max_waste_prob")[places]))[0]
-    room[places] = np.maximum(most - position[places], 0.0)
+    waste_prob = np.ascontiguousarray(parameters.number("max_waste_prob")[places])
+    most = sells.quantile(waste_prob)[0]
+    # What is sold before the delivery isn't sold from it: alone, an order sells no more than the demand of its own days.
+    own = _own_days(lines, places, sells, daily, parameters).quantile(waste_prob)[0]
+    room[places] = np.clip(most - position[places], 0.0, own)
     order = smallest_order(terms)[places]
     start = position[places]
     sold = sells.at(start)[1] - sells.at(start + order)[1]

@@ -308,7 +308,7 @@ def _floors(
     left = np.where(end < FAR, left, mean)  # no last day is known: nothing beyond the window's demand
     ending &= policy != policies.CODE["newsvendor_once"]  # its level is that of the season already
     phased = np.where(ending, np.minimum(lifted, left), lifted)
-    reasons.add(mask, "phase_out", phased < lifted)
+    reasons.add(mask, "phase_out", (phased < lifted) & ((mask & reasons.BIT["discontinued"]) == 0))
     by_hand = np.nan_to_num(parameters.number("min_stock"))
     final = np.maximum(phased, by_hand)
     reasons.add(mask, "min_stock", final > phased)

@@ -10,7 +10,8 @@ import polars as pl
 from shelfcast.replenish import exceptions, reasons
 from shelfcast.replenish.daily_demand import DemandRead
 from shelfcast.replenish.demand_checks import History
-from shelfcast.replenish.keys import Keys
+from shelfcast.replenish.keys import ALL, Keys
+from shelfcast.replenish.limits import Names, valid_limits
 from shelfcast.replenish.plan_lines import Context
 from shelfcast.replenish.promotions import promoted_lines
 from shelfcast.replenish.targets import ECONOMIC
@@ -26,7 +27,13 @@ NEEDED = (
 
 
 def more_exceptions(
-    lines: Columns, context: Context, history: History, read: DemandRead, lonely: pl.DataFrame, checked: Checked
+    lines: Columns,
+    context: Context,
+    history: History,
+    read: DemandRead,
+    lonely: pl.DataFrame,
+    checked: Checked,
+    names: Names,
 ) -> list[pl.DataFrame]:
     """Exceptions that are no reason of a line."""
     keys, mask, row = context.keys, lines["reasons"], lines["row"]
@@ -56,6 +63,7 @@ def more_exceptions(
     )
     add("sold_at_a_loss", losing & ((mask & reasons.STOPS & ~reasons.WELL_STOCKED) == 0), loss)
     found.extend(_unknown_keys(context))
+    found.extend(_unknown_scopes(context, checked, names))
     dead = context.supply.dead
     if dead.height:
         found.append(
@@ -111,6 +119,28 @@ def _unknown_keys(context: Context) -> list[pl.DataFrame]:
                 )
             )  # fmt: skip
     return found
+
+
+def _unknown_scopes(context: Context, checked: Checked, names: Names) -> list[pl.DataFrame]:
+    """Limits and rules for a name no line has: written wrongly, most likely."""
+    limits = valid_limits(context.inputs.limits, context.cutoff)
+    known = pl.concat([names.sources, names.categories, context.keys.locations, pl.Series([ALL])]).unique()
+    strange = limits.filter(~pl.col("scope_value").is_in(known.implode()))
+    told = [f"{kind} of {scope}" for kind, scope in strange.select("limit_type", "scope_value").iter_rows()]
+    scopes = {"location": context.keys.locations, "supplier": names.sources, "category": names.categories}
+    for scope, values in scopes.items():
+        mine = checked.rules.filter(
+            (pl.col("scope") == scope)
+            & (pl.col("valid_from") <= context.cutoff)
+            & (pl.col("valid_to").is_null() | (pl.col("valid_to") >= context.cutoff))
+            & ~pl.col("scope_value").is_in(values.implode())
+        ).sort("parameter", "scope_value")
+        told += [f"{name} of {scope} {value}" for name, value in mine.select("parameter", "scope_value").iter_rows()]
+    if not told:
+        return []
+    told = list(dict.fromkeys(told))
+    shown = "; ".join(told[:5]) + (f"; {len(told) - 5:,} more" if len(told) > 5 else "")
+    return [exceptions.plain("unknown_scope", [ALL], [ALL], [float(len(told))], [shown])]
 
 
 def quarantine(checked: Checked, read: DemandRead) -> pl.DataFrame:

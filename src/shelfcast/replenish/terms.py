@@ -187,6 +187,8 @@ def source_candidates(sourcing: pl.DataFrame, keys: Keys, cutoff: date) -> tuple
         (pl.col("effective_from").is_null() | (pl.col("effective_from") <= cutoff))
         & (pl.col("effective_to").is_null() | (pl.col("effective_to") >= cutoff))
     )
+    if "share" in valid.columns:
+        valid = valid.filter(pl.col("share").is_null() | (pl.col("share") > 0.0))
     names = valid["source_id"].unique().sort()
     item = valid["item_id"]
     destination = valid["destination_id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -15,7 +16,7 @@ from shelfcast.domain.tables.schema import Table, Type
 from shelfcast.replenish.inputs import EngineSettings, Inputs
 from shelfcast.replenish.keys import ALL
 from shelfcast.replenish.order_lines import propose_orders
-from shelfcast.replenish.parameters import CLASSES, PARAMETERS
+from shelfcast.replenish.parameters import CLASSES, PARAMETERS, RUN_WIDE
 
 DEMAND_FACTOR = "demand_factor"
 _STOCK = ("on_hand", "blocked", "reserved", "backorders")
@@ -31,7 +32,8 @@ _LISTING = (
 
 def changeable() -> list[str]:
     """Every field a what-if may set: stock, terms, listing, parameters of the rules, and a factor on demand."""
-    return sorted({*_STOCK, *_SOURCING, *_LISTING, *PARAMETERS, DEMAND_FACTOR})
+    ruled = set(PARAMETERS) - set(RUN_WIDE)
+    return sorted({*_STOCK, *_SOURCING, *_LISTING, *ruled, DEMAND_FACTOR})
 
 
 def what_if(
@@ -133,6 +135,7 @@ def _with_rule(inputs: Inputs, parameter: str, value: str, item: str, location: 
 
 def _change(inputs: Inputs, name: str, value: str, item: str, location: str, cutoff: date) -> Inputs:
     if name in PARAMETERS and name not in _LISTING:
+        PARAMETERS[name].check_scope("item_location")
         PARAMETERS[name].parse(value)
         return _with_rule(inputs, name, value, item, location, cutoff)
     if name == DEMAND_FACTOR:
@@ -153,9 +156,12 @@ def _change(inputs: Inputs, name: str, value: str, item: str, location: str, cut
 
 def _number(name: str, value: str) -> float:
     try:
-        return float(value)
-    except ValueError as error:
-        raise BadParameter(f"{name}: {value!r} came, a number is needed.") from error
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadParameter(f"{name}: {value!r} came, a number is needed.")
+    return number
 
 
 def _read(table: Table, name: str, value: str) -> Any:

@@ -374,3 +374,28 @@ def test_a_pack_above_the_largest_order_is_an_exception() -> None:
     proposal = propose(sourcing=[source(pack_size=40.0, max_order_qty=20.0)])
     assert line(proposal)["qty"] == 0.0
     assert len(exceptions(proposal, "pack_over_capacity")) == 1
+
+
+def test_a_source_with_no_share_of_the_need_gets_no_order() -> None:
+    none = [source(source="A", share=0.0), source(source="B", priority=2)]
+    assert line(propose(sourcing=none))["source_id"] == "B"
+    assert line(propose(sourcing=none[:1]))["binding_rule"] == "no_source"
+
+
+def test_an_order_for_a_window_without_an_end_is_looked_at() -> None:
+    once = line(propose(rules=[rule("review_period_days", 399)]))
+    assert once["next_delivery_date"] is None
+    assert once["status"] == "review"
+
+
+def test_limits_and_rules_for_names_nobody_knows_are_told() -> None:
+    proposal = propose(
+        limits=[{"limit_type": "budget_value", "scope_value": "frsh", "destination_id": "*", "value": 1.0}],
+        rules=[
+            rule("policy", "cover", "supplier", scope_value="SUQ"),
+            rule("min_stock", 3, "supplier", scope_value="SUP"),
+        ],
+    )
+    (found,) = exceptions(proposal, "unknown_scope")
+    assert found["message"].startswith("budget_value of frsh; policy of supplier SUQ: no line")
+    assert not exceptions(propose(rules=[rule("min_stock", 3, "item", item_id="a")]), "unknown_scope")

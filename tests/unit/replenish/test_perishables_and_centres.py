@@ -172,3 +172,11 @@ def test_the_economic_level_of_goods_that_expire_is_near_the_best_the_simulator_
     cost = 2.0 * played["waste"] + played["unmet"] + 2.0 * 0.25 / 365 * played["stock_days"]
     assert cost[int(found) - 1] <= 1.1 * cost.min()
     assert cost[int(if_it_kept) - 1] > 1.5 * cost.min()
+
+
+def test_what_can_no_longer_be_sold_when_it_arrives_is_not_ordered() -> None:
+    none_left = {"listing": {"shelf_life_days": 4.0, "min_remaining_life_days": 6.0}}
+    assert fresh(0.0, **none_left)["qty"] == 0.0
+    # Four days of demand before the delivery can't be sold from it: its own two days of life are the cap.
+    late = fresh(0.0, listing={"shelf_life_days": 2.0}, sourcing=[source(lead_time_days=5.0)])
+    assert 0.0 < late["qty"] <= 2 * 4.0

@@ -138,3 +138,53 @@ def test_rules_of_a_what_if_hold_for_its_line_alone() -> None:
     before = propose_orders(given, CUTOFF).order_lines.row(0, named=True)
     after = what_if(given, before, {"target_cycle_service": "0.99"}, CUTOFF)
     assert "target_cycle_service=item_location a@S1:0.99" in after["rules_used"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ("r_Q", "in whole lots"),
+        ("reorder_level", "at least the order quantity"),
+        ("economic", "as many packs as pay"),
+        ("time_phased", "the first lot of the cheapest plan"),
+    ],
+)
+def test_a_need_that_is_no_gap_is_not_taken_for_another_sources_share(policy: str, words: str) -> None:
+    found = propose(
+        stock=[stock(3.0)],
+        sourcing=[source(order_cost=4.0, pack_size=4.0)],
+        item_locations=[{"item_id": "a", "location_id": "S1", "unit_price": 1.2}],
+        rules=[rule("policy", policy), rule("order_quantity", 31), rule("review_period_days", 3)],
+    )
+    sentence = explain(line(found))
+    assert "another source" not in sentence and "arrives" not in sentence
+    assert words in sentence
+
+
+def test_a_split_need_names_its_share() -> None:
+    split = propose(sourcing=[source(source="A", share=0.5), source(source="B", share=0.5)])
+    one = split.order_lines.row(0, named=True)
+    assert "need 7.5 (15 short; 50 % of it from here)" in explain(one)
+
+
+def test_a_discontinued_line_is_not_said_to_end_too() -> None:
+    gone = line(
+        propose(item_locations=[{"item_id": "a", "location_id": "S1", "status": "discontinued", "end_date": day(-3)}])
+    )
+    assert explain(gone) == "No order: the item is discontinued."
+
+
+@pytest.mark.parametrize(("name", "value"), [("on_hand", "nan"), ("moq", "inf"), ("demand_factor", "nan")])
+def test_a_what_if_takes_finite_numbers_only(name: str, value: str) -> None:
+    shop = inputs()
+    one = propose_orders(shop, CUTOFF).order_lines.row(0, named=True)
+    with pytest.raises(BadParameter, match=f"'{value}' came, a number is needed"):
+        what_if(shop, one, {name: value}, CUTOFF)
+
+
+def test_what_holds_for_a_whole_run_cannot_be_tried_on_a_line() -> None:
+    shop = inputs()
+    one = propose_orders(shop, CUTOFF).order_lines.row(0, named=True)
+    assert "overdue_dead_days" not in changeable()
+    with pytest.raises(BadParameter, match="holds for a whole run"):
+        what_if(shop, one, {"overdue_dead_days": "2"}, CUTOFF)
