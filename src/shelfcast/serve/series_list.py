@@ -23,6 +23,8 @@ from shelfcast.serve.rows import with_names
 from shelfcast.serve.view import View
 
 SeriesSort = Literal["item", "-mean", "mean", "-change", "change", "-wide", "location"]
+FEWEST_SOLD = 14
+"""With fewer units in the last four weeks a change in per cent says nothing."""
 RECENT_DAYS = 28
 MOST_PERIODS = 730
 """Longest horizon a lake may have."""
@@ -134,7 +136,9 @@ def _by_series(
     return (
         with_names(platform, by_series.join(recent, on=["item_id", "location_id"], how="left"))
         .with_columns(
-            pl.when(pl.col("recent_per_day") > 0).then(pl.col("per_day") / pl.col("recent_per_day") - 1).alias("change")
+            pl.when(pl.col("recent_per_day") * RECENT_DAYS >= FEWEST_SOLD)
+            .then(pl.col("per_day") / pl.col("recent_per_day") - 1)
+            .alias("change")
         )
         .collect()
     )
