@@ -13,11 +13,12 @@ import argparse
 import json
 import os
 import platform as machine
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
-from rehearsal import Alarm, Played, counted, expected_units, loaded, play, spec_of, stand_in
+from rehearsal import Alarm, Played, counted, expected_units, loaded, play, put_away, spec_of, stand_in, taken_up
 
 from shelfcast.domain.tables import results
 from shelfcast.lake.replace import replace as replace_rows
@@ -42,7 +43,11 @@ def run(options: argparse.Namespace) -> dict[str, object]:
 
         for days in WARM:
             replace_rows(lake.tables, results.FORECASTS, forecast(first + timedelta(days=days)), None)
-    played = play(lake, first, options.nights, forecast, seed=options.seed)
+    before = taken_up(lake, options.state) if options.state else None
+    until = time.monotonic() + options.seconds
+    played = play(lake, first, options.nights, forecast, played=before, until=until, seed=options.seed)
+    if options.state:
+        put_away(lake, played, options.state)
     return described(options, played, played.alarms)
 
 
@@ -65,8 +70,15 @@ def main() -> None:
     for name, default in (("stores", 2), ("items", 24), ("history", 760), ("nights", 365), ("seed", 7)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--model", choices=["stand-in", "trained"], default="stand-in")
+    parser.add_argument(
+        "--state", type=Path, help="folder to go on from and to keep how far it is, for a run in pieces"
+    )
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long; run it again to go on")
     options = parser.parse_args()
     found = run(options)
+    if int(str(found["nights"])) < options.nights:
+        print(f"{found['nights']} of {options.nights} nights; run it again to go on")
+        return
     RESULTS.mkdir(exist_ok=True)
     name = f"false_alarms_{options.stores}x{options.items}_{options.model.replace('-', '_')}.json"
     (RESULTS / name).write_text(json.dumps(found, indent=2) + "\n")

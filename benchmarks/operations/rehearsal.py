@@ -8,6 +8,7 @@ expected demand with the errors of a fair model laid over it: the same monitor f
 
 from __future__ import annotations
 
+import pickle
 import sys
 import tempfile
 import time
@@ -60,6 +61,29 @@ class Played:
     seconds: float = 0.0
     """Of all runs of the monitor."""
     processor_seconds: float = 0.0
+    standing: frozenset[str] = frozenset()
+    """Findings of the newest night."""
+
+
+MADE = (results.FORECASTS, monitoring.MONITOR_MEASURES, monitoring.SYSTEM_MEASURES, monitoring.FORECAST_SUMS)
+"""Tables the nights write: kept between two pieces of a long run."""
+
+
+def put_away(platform: Platform, played: Played, folder: Path) -> None:
+    """Keep how far the nights are. What was loaded is made anew: it is the same every time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in MADE:
+        platform.tables.scan(table).collect().write_parquet(folder / f"{table.name}.parquet")
+    (folder / "played.pickle").write_bytes(pickle.dumps(played))
+
+
+def taken_up(platform: Platform, folder: Path) -> Played | None:
+    """Go on where an earlier piece ended; None where there was none."""
+    if not (folder / "played.pickle").exists():
+        return None
+    for table in MADE:
+        replace_rows(platform.tables, table, pl.read_parquet(folder / f"{table.name}.parquet"), None)
+    return pickle.loads((folder / "played.pickle").read_bytes())  # type: ignore[no-any-return]
 
 
 def spec_of(stores: int, items: int, history_days: int, days: int, seed: int = 7, event_days: int = 0) -> ShopSpec:
@@ -163,14 +187,17 @@ def play(
     nights: int,
     forecast: Callable[[date], pl.DataFrame] | None = None,
     *,
-    from_night: int = 0,
-    before: frozenset[str] = frozenset(),
+    played: Played | None = None,
+    until: float = float("inf"),
     seed: int = 0,
 ) -> Played:
-    """Go through the nights. `forecast` gives the rows stored at a cutoff; None: train and forecast with the real models."""
-    played = Played()
+    """Go through the nights up to `nights`. `forecast` gives the rows stored at a cutoff; None: train and forecast with the
+    real models. `played` is an earlier piece's; `until` the monotonic second at which this one ends."""
+    played = played or Played()
     base = Parameters(cutoff=first, seed=seed)
-    for number in range(from_night, from_night + nights):
+    for number in range(played.nights, nights):
+        if time.monotonic() > until:
+            break
         today = first + timedelta(days=number)
         night = replace(base, cutoff=today)
         began, began_processor = time.perf_counter(), time.process_time()
@@ -179,8 +206,8 @@ def play(
         played.processor_seconds += time.process_time() - began_processor
         played.nights += 1
         found = findings_of(platform, today)
-        played.alarms += [Alarm(today, one) for one in found if one.key not in before]
-        before = frozenset(one.key for one in found)
+        played.alarms += [Alarm(today, one) for one in found if one.key not in played.standing]
+        played.standing = frozenset(one.key for one in found)
         if number % EVERY == 0:
             if forecast is not None:
                 replace_rows(platform.tables, results.FORECASTS, forecast(today), None)

@@ -125,7 +125,7 @@ _KINDS = (
         "See what moved with it, then compare with a challenger on the Models page.", "/models", retrain=True,
     ),
     Kind(
-        "forecast", "bias", "Bias", "Forecast less sales over sales, last seven days; above zero: forecasts too much.", "share", 3, 5,
+        "forecast", "bias", "Bias", "Forecast less demand over demand, last seven days; above zero: forecasts too much.", "share", 3, 5,
         "See whether a promotion, price or competitor explains it; if it lasts, override or retrain.", "/models", retrain=True,
     ),
     Kind(

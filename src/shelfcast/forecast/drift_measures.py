@@ -25,6 +25,8 @@ NOTHING = "Nothing was sold that it could be measured by"
 MATERIAL_ALL, MATERIAL_SEGMENT = 0.10, 0.15
 """Bias under which nobody would order differently: a week's lean of 10 % of everything, 15 % of a part."""
 ERROR_MARGIN, COVERAGE_MARGIN = 0.25, 0.08
+UNKNOWN = 1.5
+"""Margins are so many times wider while a segment has no four weeks of its own past: nobody knows how its misses hang together."""
 TRACKING = 20.0
 TRACKING_MATERIAL_ALL, TRACKING_MATERIAL_SEGMENT = 0.08, 0.15
 SPREADS = 4.0
@@ -75,7 +77,7 @@ def _running(values: Floats, days: int) -> Floats:
 
 SUMS = (
     "cells", "series", "units", "mean", "absolute_error", "promised_error", "pinball", "promised_pinball", "inside_80", "baseline_error",
-    "planner_cells", "planner_error", "planner_model_error",
+    "planner_cells", "planner_error", "planner_model_error", "wanted", "wanted_mean",
 )  # fmt: skip
 
 
@@ -94,7 +96,11 @@ def days_of(sums: pl.DataFrame, cutoff: date, step_days: int = 1) -> list[Days]:
             line = np.full(length, np.nan)
             line[places] = part[name].cast(pl.Float64).to_numpy()
             values[name] = line
-        values["error"] = values["mean"] - values["units"]
+        # Rows from before demand was summed beside sales: sales alone.
+        without = ~np.isfinite(values["wanted"])
+        values["wanted"] = np.where(without, values["units"], values["wanted"])
+        values["wanted_mean"] = np.where(without, values["mean"], values["wanted_mean"])
+        values["error"] = values["wanted_mean"] - values["wanted"]
         found.append(Days(str(segment), str(band), values))
     return found
 
@@ -138,10 +144,12 @@ def usual_of(values: Floats) -> tuple[float, float]:
 
 
 def _bias(one: Days, promise: Promise) -> Measure:
-    value = one.ratio("error", "units", BIAS_DAYS)
-    past = one.rolling("error", "units", BIAS_DAYS, BIAS_DAYS + 1)
+    value = one.ratio("error", "wanted", BIAS_DAYS)
+    past = one.rolling("error", "wanted", BIAS_DAYS, BIAS_DAYS + 1)
     material = MATERIAL_ALL if one.segment == "all" else MATERIAL_SEGMENT
-    centre, spread = usual_of(past) if len(past) >= LEAST_USUAL else (0.0, 0.0)
+    known = len(past) >= LEAST_USUAL
+    centre, spread = usual_of(past) if known else (0.0, 0.0)
+    material = material if known else UNKNOWN * material
     centre = float(np.clip(centre, -0.05, 0.05))
     # Chance alone: misses of single series-days that don't hang together, at the size the forecasts promised.
     pairs = max(float(np.nansum(one.span("series", BIAS_DAYS))), 1.0)
@@ -149,7 +157,7 @@ def _bias(one: Days, promise: Promise) -> Measure:
     chance = SPREADS * 1.25 * promised / np.sqrt(pairs) if np.isfinite(promised) else 0.0
     margin = max(material, SPREADS * spread, chance)
     above = value >= centre
-    says = f"Forecasts were {abs(value):.1%} {'above' if value >= 0 else 'below'} sales over {BIAS_DAYS} days ({_named(one)})."
+    says = f"Forecasts were {abs(value):.1%} {'above' if value >= 0 else 'below'} demand over {BIAS_DAYS} days ({_named(one)})."
     reason = (
         f"{material:.0%} is what a planner would act on; {SPREADS:g} times the usual spread is {SPREADS * spread:.1%},"
         f" chance alone {chance:.1%}: the largest holds.{promise.said('bias')}"
@@ -165,8 +173,10 @@ def _error(one: Days, name: str, promise: Promise) -> Measure | None:
     if not np.isfinite(value):
         return None
     past = one.rolling(above, below, ERROR_DAYS, ERROR_DAYS + 1)
-    centre, spread = usual_of(past) if len(past) >= LEAST_USUAL else (1.0, 0.0)
-    margin = max(ERROR_MARGIN if one.segment == "all" else 1.6 * ERROR_MARGIN, SPREADS * spread)
+    known = len(past) >= LEAST_USUAL
+    centre, spread = usual_of(past) if known else (1.0, 0.0)
+    least = (1.0 if one.segment == "all" else 1.6) * ERROR_MARGIN * (1.0 if known else UNKNOWN)
+    margin = max(least, SPREADS * spread)
     threshold = max(centre, 0.8) + margin
     share = one.ratio(above, "units", ERROR_DAYS)
     promised = one.ratio(below, "units", ERROR_DAYS)
@@ -187,15 +197,15 @@ def _tracking(one: Days) -> Measure | None:
     if len(known) < LONG_DAYS // 2:
         return None
     value = tracking_signal(known)
-    lean = one.ratio("error", "units", LONG_DAYS)
+    lean = one.ratio("error", "wanted", LONG_DAYS)
     material = TRACKING_MATERIAL_ALL if one.segment == "all" else TRACKING_MATERIAL_SEGMENT
     # At its largest possible value it can't be exceeded: a lean too small to matter doesn't count.
     size = TRACKING if abs(lean) >= material else float(len(known))
     above = value >= 0
-    says = f"The errors of {len(known)} days add up to {value:+.1f} times their mean size; {lean:+.1%} of sales ({_named(one)})."
+    says = f"The errors of {len(known)} days add up to {value:+.1f} times their mean size; {lean:+.1%} of demand ({_named(one)})."
     reason = (
         f"{TRACKING:g}: independent errors of {LONG_DAYS} days pass it once in a thousand; a lean under {material:.0%} of"
-        " sales never counts, however steady."
+        " demand never counts, however steady."
     )
     threshold = size if above else -size
     return Measure("forecast", "tracking_signal", subject_of(one), value, 0.0, threshold, reason, says, above)

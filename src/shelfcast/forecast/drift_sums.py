@@ -64,9 +64,12 @@ def sums_of(forecasts: pl.DataFrame, actual: pl.DataFrame, items: pl.DataFrame, 
 
     Args:
         forecasts: rows of the table `forecasts` (KEY, stage, step, mean, quantiles) of days that have come.
-        actual: item_id, location_id, date, units; only cells that count.
+        actual: item_id, location_id, date, units; only cells that count. Or with `wanted`, and `counts` false where stock ran
+            out: such a cell counts for demand alone (left out, the best days would be missing and every forecast look high).
         items: item_id, category.
     """
+    if "wanted" not in actual.columns:
+        actual = actual.with_columns(wanted=pl.col("units"), counts=pl.lit(True))
     cells = (
         forecasts.filter(pl.col("stage") == "model")
         .join(actual, on=["item_id", "location_id", "date"])
@@ -77,7 +80,7 @@ def sums_of(forecasts: pl.DataFrame, actual: pl.DataFrame, items: pl.DataFrame, 
     quantiles = cells.select(COLUMNS).to_numpy()
     units = cells["units"].to_numpy().astype(np.float64)
     median = quantiles[:, GRID.index(0.5)]
-    scored = cells.select(*KEY, "step", "units", "mean").with_columns(
+    scored = cells.select(*KEY, "step", "units", "mean", "wanted", "counts").with_columns(
         pl.Series("absolute_error", np.abs(units - median)),
         pl.Series("promised_error", promised_error(quantiles)),
         pl.Series("pinball", pinball(units, quantiles)),
@@ -107,9 +110,12 @@ def _summed(scored: pl.DataFrame, segment: pl.Expr) -> pl.DataFrame:
         return value.sort().sum().round(6)
 
     changed = pl.col("planner").is_not_null()
-    return (
-        scored.with_columns(segment=segment)
-        .group_by("date", "segment", "band")
+    scored = scored.with_columns(segment=segment)
+    by = ["date", "segment", "band"]
+    wanted = scored.group_by(by).agg(total(pl.col("wanted")), total(pl.col("mean")).alias("wanted_mean"))
+    counted = (
+        scored.filter("counts")
+        .group_by(by)
         .agg(
             pl.len().alias("cells"),
             pl.struct("item_id", "location_id").n_unique().alias("series"),
@@ -124,3 +130,4 @@ def _summed(scored: pl.DataFrame, segment: pl.Expr) -> pl.DataFrame:
             total((pl.col("units") - pl.col("mean")).abs().filter(changed)).alias("planner_model_error"),
         )
     )
+    return counted.join(wanted, on=by, how="left", maintain_order="left")

@@ -9,7 +9,7 @@ import polars as pl
 
 from shelfcast.domain.tables import curated, results
 from shelfcast.forecast import drift_causes
-from shelfcast.pipeline.monitor_data import price_and_promotion
+from shelfcast.pipeline.monitor_data import BELIEVED, price_and_promotion
 from shelfcast.ports.table_store import TableStore
 
 MOST_SUBJECTS = 6
@@ -46,7 +46,7 @@ def _cells(tables: TableStore, cutoff: date) -> pl.DataFrame:
     actual = (
         tables.scan(results.DEMAND)
         .filter(pl.col("date").is_between(first, cutoff) & pl.col("units").is_not_null())
-        .filter(~pl.col("censored").fill_null(False))
+        .filter(~pl.col("censored").fill_null(False) & BELIEVED)
         .select("item_id", "location_id", "date", "units")
     )
     rows = (

@@ -10,6 +10,7 @@ import polars as pl
 
 from shelfcast.domain.measures import Measure
 from shelfcast.domain.tables import Kind, Table, curated, results, supply
+from shelfcast.features.absurd import EVIDENCE
 from shelfcast.lake.as_of import as_of, end_of
 from shelfcast.ports.table_store import TableStore
 from shelfcast.quality import data_measures
@@ -23,6 +24,8 @@ SAMPLE_EVERY = 7
 """Prices and promotions last: one day of a week says it all."""
 CUT = 0.97
 PLANS_DAYS = 7 + 182
+BELIEVED = pl.col("evidence").fill_null("") != EVIDENCE
+"""Cells of the demand history that somebody can have sold: one slip of a key would drown a month of errors."""
 
 
 def days_late(tables: TableStore, cutoff: date, today: date) -> int:
@@ -193,7 +196,7 @@ def _drift(tables: TableStore, cutoff: date) -> list[Measure]:
 
 def _sampled_demand(tables: TableStore, spans: Spans) -> pl.DataFrame:
     """item_id, location_id, date, units, in_stock_share of an even sample of the series on the days compared."""
-    rows = tables.scan(results.DEMAND).filter(spans.all() & pl.col("open").fill_null(True))
+    rows = tables.scan(results.DEMAND).filter(spans.all() & BELIEVED & pl.col("open").fill_null(True))
     keys = rows.filter(pl.col("date") > spans.now.last - timedelta(days=7)).select("item_id", "location_id").unique()
     known = keys.collect(engine="streaming").sort("location_id", "item_id")
     if known.height > SAMPLE_SERIES:

@@ -9,6 +9,7 @@ import polars as pl
 from shelfcast.domain.measures import Measure
 from shelfcast.domain.tables import results
 from shelfcast.forecast.drift_sums import NEAR
+from shelfcast.pipeline.monitor_data import BELIEVED
 from shelfcast.ports.table_store import TableStore
 from shelfcast.replenish import decision_measures
 from shelfcast.replenish.decision_measures import SPAN_DAYS, USUAL_DAYS, YEAR
@@ -32,7 +33,9 @@ def _service_by_day(tables: TableStore, cutoff: date) -> pl.DataFrame:
     daily = (
         tables.scan(results.DEMAND)
         .filter((lately | season) & pl.col("open").fill_null(True) & pl.col("demand").is_not_null())
-        .filter(pl.col("units").is_not_null() & (pl.col("in_stock_share").is_not_null() | pl.col("censored")))
+        .filter(
+            pl.col("units").is_not_null() & BELIEVED & (pl.col("in_stock_share").is_not_null() | pl.col("censored"))
+        )
         .group_by("location_id", "date")
         .agg(
             pl.col("units").clip(lower_bound=0).sort().sum().round(6),

@@ -14,6 +14,7 @@ from shelfcast.forecast.drift_measures import LONG_DAYS, USUAL_DAYS, Promise, fo
 from shelfcast.forecast.drift_sums import FAR_STEPS, sums_of
 from shelfcast.lake.replace import replace
 from shelfcast.pipeline import model_records
+from shelfcast.pipeline.monitor_data import BELIEVED
 from shelfcast.ports.platform import Platform
 
 CATCH_UP = 63
@@ -76,16 +77,24 @@ def _scored(platform: Platform, first: date) -> set[date]:
 
 
 def _actuals(platform: Platform, first: date, cutoff: date) -> pl.DataFrame:
-    """Cells that count: sold something or nothing, and stock didn't run out (nobody knows what was wanted then)."""
+    """Cells that count: sold something or nothing. Where stock ran out nobody knows what was wanted: such a cell counts for
+    demand alone, with what was recovered."""
     return (
         platform.tables.scan(results.DEMAND)
         .filter(
             pl.col("date").is_between(first, cutoff)
             & pl.col("units").is_not_null()
-            & ~pl.col("censored").fill_null(False)
             & pl.col("open").fill_null(True)
+            & BELIEVED
         )
-        .select("item_id", "location_id", "date", "units")
+        .select(
+            "item_id",
+            "location_id",
+            "date",
+            "units",
+            wanted=pl.coalesce("demand", "units"),
+            counts=~pl.col("censored").fill_null(False),
+        )
         .collect(engine="streaming")
     )
 

@@ -119,6 +119,25 @@ def test_sums_of_segments_are_those_of_a_plain_loop() -> None:
             assert row[name] == pytest.approx(value, abs=1e-5), (row["segment"], name)
 
 
+def test_where_stock_ran_out_a_day_counts_for_demand_and_not_for_the_error() -> None:
+    """Two series-days: one sold 10 of 10 forecast, the other sold 4 until the shelf was empty and would have sold 20."""
+    day = TODAY + timedelta(days=1)
+    levels = dict.fromkeys(COLUMNS, 10.0)
+    rows = pl.DataFrame(
+        [
+            {"cutoff": TODAY, "scenario": "base", "stage": "model", "item_id": item, "location_id": "S1", "date": day, "step": 1, "mean": 10.0, **levels}
+            for item in ("A", "B")
+        ]
+    )  # fmt: skip
+    actual = pl.DataFrame(
+        {"item_id": ["A", "B"], "location_id": ["S1"] * 2, "date": [day] * 2, "units": [10.0, 4.0], "wanted": [10.0, 20.0], "counts": [True, False]}
+    )  # fmt: skip
+    items = pl.DataFrame({"item_id": ["A", "B"], "category": ["Dairy"] * 2})
+    (found,) = sums_of(rows, actual, items, "run").filter(pl.col("segment") == "all").iter_rows(named=True)
+    assert (found["cells"], found["units"], found["absolute_error"]) == (1, 10.0, 0.0)
+    assert (found["wanted"], found["wanted_mean"]) == (30.0, 20.0)
+
+
 def daily_sums(days: int, lean: float = 0.0, from_day: int = 0) -> pl.DataFrame:
     """Sums of one segment whose errors alternate, and lean to one side from a day on."""
     rows = []

@@ -91,7 +91,7 @@ def test_a_level_shift_of_a_category_is_found_named_and_asks_for_a_model() -> No
     assert not found[day(START - 1)]
     assert any("forecast.bias" in key for key in found[day(START + 8)])
     bias = next(one for one in views.newest(platform).measures if one.measure == "bias" and one.state == "open")
-    assert "above sales" in bias.says
+    assert "above demand" in bias.says
     whole = next(one for one in views.newest(platform).measures if one.measure == "bias" and one.subject == "all")
     if whole.state == "open":
         assert "category fresh" in whole.moved_with

@@ -59,6 +59,8 @@ FORECAST_SUMS = Table(
         real("promised_pinball", "The same as promised", unit="stock unit"),
         integer("inside_80", "Cells inside the 80 % interval, ends included"),
         real("baseline_error", "Sum of |units - median| of the baseline on the same cells", unit="stock unit"),
+        real("wanted", "Demand in all cells: sales, and recovered demand on days on which stock ran out", unit="stock unit"),
+        real("wanted_mean", "Expected units in all of them", unit="stock unit"),
         integer("planner_cells", "Cells a planner had overridden"),
         real("planner_error", "Sum of |units - mean| of the planners' values there", unit="stock unit"),
         real("planner_model_error", "The same of the model there", unit="stock unit"),
