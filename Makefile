@@ -40,6 +40,10 @@ test: $(VENV)/.dev $(VENV)/.web $(VENV)/.kernels $(VENV)/.emulator  ## run every
 aws-test: $(VENV)/.dev $(VENV)/.kernels $(VENV)/.emulator  ## deploy the template to an emulator of AWS and run a shop's day there
 	@SHELFCAST_AWS_TEST=full $(BIN)/pytest -n0 tests/aws
 
+.PHONY: checkov
+checkov: $(VENV)/.dev $(VENV)/.checkov  ## scan the templates in infra/ for what a reviewer would object to
+	@$(BIN)/pytest -n0 tests/infra/test_linters.py -k "checkov or accepted"
+
 .PHONY: spark-test
 spark-test: $(VENV)/.spark  ## run the tests of the Spark engine (needs Java 17; on Debian also libxerial-sqlite-jdbc-java and -jni)
 	@$(BIN)/pytest tests/spark tests/contract/test_engine.py

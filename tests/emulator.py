@@ -29,7 +29,7 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 def emulator_python() -> Path:
@@ -71,8 +71,14 @@ class Emulator:
 
 
 @contextmanager
-def running(**more: str) -> Iterator[Emulator]:
-    """A server of our own on a free port, ended at the end with everything it started."""
+def running(*, rights: bool = False, **more: str) -> Iterator[Emulator]:
+    """A server of our own on a free port, ended at the end with everything it started.
+
+    Args:
+        rights: IAM counts: a function may do what its role may, buckets and topics refuse whom their policies refuse. Our
+            own calls are the account root's.
+        more: variables of its environment.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -81,9 +87,11 @@ def running(**more: str) -> Iterator[Emulator]:
         log = Path(folder) / "log"
         environment = {**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL": url, "TMPDIR": folder, **more}
         environment |= {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0"}
+        environment |= {"AUTH": "true"} if rights else {}
+        start = [str(Path(__file__).with_name("emulator_with_rights.py"))] if rights else ["-m", "ministack"]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [emulator_python(), "-m", "ministack"], env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=folder
+                [emulator_python(), *start], env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=folder
             )  # fmt: skip
         made = Emulator(url, process, log, {**CREDENTIALS, "AWS_ENDPOINT_URL": url})
         try:
@@ -115,8 +123,8 @@ def sagemaker_state() -> Iterator[Emulator]:
             _wait(made, "moto-api/")
             yield made
         finally:
-            process.terminate()
-            process.wait(timeout=15)
+            process.kill()  # it keeps nothing, and in debug mode doesn't always hear a polite word
+            process.wait()
 
 
 def _wait(made: Emulator, path: str = "_ministack/health") -> None:

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.emulator import REGION, Emulator, running
+from tests.emulator import REGION, Emulator, running, sagemaker_state
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
 STACK = "shelfcast-test"
+MODEL_GROUP = f"{STACK}-models"
 CODE_BUCKET = "shelfcast-code"
 PASSWORD = "Permanent-1234"
 THREADS = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -32,17 +33,32 @@ class Deployed:
     """A deployed stack."""
 
     server: Emulator
+    models: Emulator
+    """Keeps what SageMaker's model registry is told."""
     outputs: dict[str, str]
     tokens: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        return self.server.client(service)
+        return (self.models if service == "sagemaker" else self.server).client(service)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """What a process of ours needs to speak to both servers."""
+        return {**self.models.environment, **self.server.environment}
 
     @property
     def environment(self) -> dict[str, str]:
         """What the step function was given, by the template, plus the emulator's address."""
         function = self.client("lambda").get_function_configuration(FunctionName=f"{STACK}-step")
-        return {**self.server.environment, **function["Environment"]["Variables"]}
+        return {**self.addresses, **function["Environment"]["Variables"]}
+
+    def resource(self, part: str, name: str) -> str:
+        """What a resource of a nested stack is called."""
+        formation, stack = self.client("cloudformation"), STACK
+        for one in (part, name):
+            found = formation.describe_stack_resource(StackName=stack, LogicalResourceId=one)["StackResourceDetail"]
+            stack = str(found["PhysicalResourceId"])
+        return stack
 
     def request(self, method: str, path: str, body: Any = None, *, token: str = "") -> tuple[int, Any]:
         """Ask the deployed HTTP API; (status, body as JSON or text)."""
@@ -53,7 +69,7 @@ class Deployed:
         data = json.dumps(body).encode() if body is not None else None
         asked = urllib.request.Request(self.server.url + path, data=data, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(asked, timeout=180) as answer:
+            with urllib.request.urlopen(asked, timeout=300) as answer:
                 status, content = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, content = error.code, error.read()
@@ -85,18 +101,29 @@ class Deployed:
         return str(answer["AuthenticationResult"]["AccessToken"])
 
     def upload(self, folder: Path, delivery: str) -> None:
-        """Put a folder's files and then its mark into the raw bucket."""
+        """Put a folder's files and then its mark into the raw bucket.
+
+        After the first the function is waited for: it is warm then, else each file would start a process of its own.
+        """
         s3 = self.client("s3")
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                s3.upload_file(str(path), self.outputs["RawBucket"], delivery + path.relative_to(folder).as_posix())
+        for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+            s3.upload_file(str(path), self.outputs["RawBucket"], delivery + path.relative_to(folder).as_posix())
+            until(lambda: self.arrivals() > 0, "the first file to be noted")
         s3.put_object(Bucket=self.outputs["RawBucket"], Key=delivery + "_SUCCESS", Body=b"")
+
+    def arrivals(self) -> int:
+        """Files the arrival function has noted."""
+        found = self.client("dynamodb").query(
+            TableName=self.outputs["RecordsTable"], Select="COUNT", KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": "arrivals"}},
+        )  # fmt: skip
+        return int(found["Count"])
 
     def executions(self, machine: str = "CycleMachineArn") -> list[dict[str, Any]]:
         found = self.client("stepfunctions").list_executions(stateMachineArn=self.outputs[machine])
         return list(found["executions"])
 
-    def finished(self, execution: str, seconds: float = 600) -> dict[str, Any]:
+    def finished(self, execution: str, seconds: float = 1200) -> dict[str, Any]:
         """The execution when it has ended."""
         states = self.client("stepfunctions")
         found: dict[str, Any] = {}
@@ -120,6 +147,15 @@ class Deployed:
         sqs = self.client("sqs")
         url = sqs.create_queue(QueueName="listener")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topic_may = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        sqs.set_queue_attributes(
+            QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [topic_may]})}
+        )
         self.client("sns").subscribe(TopicArn=self.outputs["TopicArn"], Protocol="sqs", Endpoint=arn)
         heard: list[dict[str, Any]] = []
 
@@ -136,16 +172,17 @@ class Deployed:
 def deployed(**parameters: str) -> Iterator[Deployed]:
     """The template on an emulator of its own; what the stack is made of is ended with the emulator."""
     # As many threads as the laptop's commands get in tests: LightGBM's sums depend on their number.
-    with running(**THREADS) as server:
+    with sagemaker_state() as models, running(rights=True, AWS_ENDPOINT_URL_SAGEMAKER=models.url, **THREADS) as server:
         code_path = os.pathsep.join((str(ROOT / "src"), sysconfig.get_path("purelib")))
         _upload_code(server)
+        models.client("sagemaker").create_model_package_group(ModelPackageGroupName=MODEL_GROUP)
         chosen = {
             "Stage": "test", "CodeBucket": CODE_BUCKET, "CodePrefix": "build", "PackageType": "Zip", "CodeKey": "build/code.zip",
             "EndpointUrl": server.url, "PythonPath": code_path, "ProtectData": "false", "ScheduleState": "DISABLED",
             "EnableStream": "true", "AllowPasswordSignIn": "true", "EnableAudit": "false", "EnableWeb": "false",
-            "Horizon": "14", **parameters,
+            "EnableModels": "true", "Horizon": "14", **parameters,
         }  # fmt: skip
-        yield Deployed(server, _create(server, chosen))
+        yield Deployed(server, models, _create(server, chosen))
 
 
 def _upload_code(server: Emulator) -> None:
@@ -176,7 +213,7 @@ def _create(server: Emulator, parameters: dict[str, str]) -> dict[str, str]:
         found.update(formation.describe_stacks(StackName=STACK)["Stacks"][0])
         return not found["StackStatus"].endswith("IN_PROGRESS")
 
-    until(ended, "the stack to be made", 120)
+    until(ended, "the stack to be made")
     assert found["StackStatus"] == "CREATE_COMPLETE", _failures(formation)
     return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
 
@@ -190,8 +227,8 @@ def _failures(formation: Any) -> str:
     return "\n".join(lines)
 
 
-def until(done: Callable[[], bool], what: str, seconds: float = 120, pause: float = 0.2) -> None:
-    """Look again and again until it is so."""
+def until(done: Callable[[], bool], what: str, seconds: float = 300, pause: float = 0.2) -> None:
+    """Look again and again until it is so; the end is far off, so that a busy machine costs time alone."""
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:

@@ -19,6 +19,7 @@ from shelfcast.entrypoints.cli.app import build
 from tests.emulator import Emulator, needs_emulator, running
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
 HANDLER = """
 def handler(event, context):
     if "step" in event:
@@ -109,6 +110,30 @@ def test_a_deployment_is_made_looked_at_run_and_removed_whole(server: Emulator, 
     assert "there is no stack shelfcast-one" in str(refused(server, "status", "--stage", "one"))
 
 
+def test_a_call_reaches_sagemaker_in_arguments_it_takes(server: Emulator) -> None:
+    """The machine's own expression, worked out by the emulator: SageMaker itself isn't there."""
+    from datetime import date
+
+    from pydantic import TypeAdapter
+
+    from shelfcast.pipeline.steps import Asked, Parameters
+
+    states = json.loads((ROOT / "infra" / "state_machines" / "cycle.asl.json").read_text())["States"]
+    expression = states["Train on SageMaker"]["Parameters"]["AppSpecification"]["ContainerArguments.$"]
+    machine = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Parameters": {"found.$": expression}, "End": True}}}
+    made = server.client("stepfunctions").create_state_machine(
+        name="arguments", definition=json.dumps(machine), roleArn="arn:aws:iam::000000000000:role/any"
+    )
+    asked = Asked("hand", "new shops, a new range, and 12 % more returns", "ann@example.com", True)
+    given = Parameters(cutoff=date(2026, 11, 24), retrain=True, asked=asked, currency="EUR", terms="a" * 64)
+    call = {"step": "train", "parameters": TypeAdapter(Parameters).dump_python(given, mode="json")}
+    done = run_cycle(server, {"CycleMachineArn": made["stateMachineArn"]}, {"call": call})
+    found = json.loads(done["output"])["found"]
+    assert json.loads(",".join(found)) == call and len(json.dumps(call)) > 256
+    assert len(found) <= 100 and max(map(len, found)) <= 256
+    server.client("stepfunctions").delete_state_machine(stateMachineArn=made["stateMachineArn"])
+
+
 def test_two_stages_stand_side_by_side(server: Emulator, code: Path) -> None:
     deploy(server, code, "two", "EnableWeb=false")
     deploy(server, code, "three", "EnableWeb=false", "Horizon=14")
@@ -142,7 +167,7 @@ def _ended(execution: dict[str, Any]) -> dict[str, Any] | None:
     return execution if execution["status"] != "RUNNING" else None
 
 
-def until(look: Any, seconds: float = 60) -> Any:
+def until(look: Any, seconds: float = 300) -> Any:
     import time
 
     end = time.monotonic() + seconds

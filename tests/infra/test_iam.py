@@ -69,6 +69,16 @@ def test_a_role_handed_on_is_handed_to_one_service() -> None:
                 assert "iam:PassedToService" in str(statement.get("Condition", "")), resource
 
 
+def test_the_streams_function_reads_no_records_but_those_of_the_event_log() -> None:
+    from shelfcast.lake.event_log import LATE, SEALED
+
+    (role,) = [one for one in cf.resources("AWS::IAM::Role") if str(one) == "ingest.EventsRole"]
+    found = [one for one in cf.statements(role) if "dynamodb" in str(one["Action"])]
+    assert [one["Condition"] for one in found] == [
+        {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [SEALED, LATE]}}
+    ]
+
+
 def test_a_role_whose_service_fetches_our_image_may_do_so() -> None:
     """SageMaker fetches a container's image as the job's role, Fargate as the role that starts the task."""
     starts = {"compute.LongStepRole", "compute.TaskStartRole", "models.TrainingRole"}

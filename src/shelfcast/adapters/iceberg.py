@@ -217,8 +217,10 @@ class IcebergTables:
                 if stored is None:
                     namespace, catalog = self._namespace(table), self._connect()
                     # Two writers that both saw it missing: the SQL catalog lets its constraint tell the second.
+                    # Looked for first: on AWS the template makes it, and functions have no right to.
                     with suppress(NamespaceAlreadyExistsError, IntegrityError):
-                        catalog.create_namespace(namespace)
+                        if not catalog.namespace_exists(namespace):
+                            catalog.create_namespace(namespace)
                     stored = catalog.create_table(
                         (namespace, table.name),
                         schema_of(table),
