@@ -49,8 +49,8 @@ FILL = {
     " timestamp '2024-01-01' + n * interval '1 second', n FROM generate_series(0, {last}) n",
     "mariadb": "INSERT INTO sales SELECT concat('I', seq % 1000), concat('S', seq DIV 1000 % 10), date '2024-01-01' + interval seq DIV 10000 day,"
     " seq % 7 + 0.5, timestamp '2024-01-01 00:00:00' + interval seq second, seq FROM seq_0_to_{last}",
-    "sqlite": "WITH RECURSIVE t(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM t WHERE n < {last}) INSERT INTO sales SELECT 'I' || n % 1000,"
-    " 'S' || n / 1000 % 10, date('2024-01-01', n / 10000 || ' days'), n % 7 + 0.5, datetime('2024-01-01', n || ' seconds'), n FROM t",
+    "sqlite": "WITH RECURSIVE t(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM t WHERE n < {last}) INSERT INTO sales SELECT 'I' || (n % 1000),"
+    " 'S' || (n / 1000 % 10), date('2024-01-01', (n / 10000) || ' days'), n % 7 + 0.5, datetime('2024-01-01', n || ' seconds'), n FROM t",
 }
 
 

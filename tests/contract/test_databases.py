@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -263,6 +263,26 @@ def test_a_sqlite_column_that_mixes_types_loses_nothing():
         server.execute("INSERT INTO t VALUES (1, 1, NULL), (NULL, 2.5, NULL), ('x', 3, NULL)")
         (frame,) = read(server, Query(table="t"))
         assert frame.to_dict(as_series=False) == {"a": ["1", None, "x"], "b": [1.0, 2.5, 3.0], "c": [None] * 3}
+
+
+def test_every_kind_of_column_of_mariadb_is_read_as_what_it_is():
+    with mariadb() as server:
+        server.execute(
+            "CREATE TABLE t (tiny tinyint(1), big bigint, money decimal(12,3), real_ double, day date, at datetime(6), took time,"
+            " year_ year, name varchar(20), raw_ blob, flags bit(8), doc json, none_ integer)"
+            " CHARACTER SET utf8mb4"
+        )
+        server.execute(
+            "INSERT INTO t VALUES (1, 9223372036854775807, 12345.678, 0.1, '2026-03-29', '2026-03-29 02:30:00.25', '34:05:06', 2026,"
+            " 'Käse 🧀', x'ff41', b'01000001', '{\"a\": 1}', NULL), (NULL, -1, -0.5, 1e300, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL)"
+        )
+        (frame,) = read(server, Query(table="t"))
+        assert frame.row(0) == (
+            1, 9223372036854775807, 12345.678, 0.1, date(2026, 3, 29), datetime(2026, 3, 29, 2, 30, 0, 250000), "34:05:06", 2026,
+            "Käse 🧀", "\ufffdA", "A", '{"a": 1}', None,
+        )  # fmt: skip
+        assert frame.row(1)[:8] == (None, -1, -0.5, 1e300, None, None, None, None)
+        assert frame["none_"].dtype == pl.Int64
 
 
 def test_the_clock_of_a_load_comes_from_the_platform(platform):

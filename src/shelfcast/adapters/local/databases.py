@@ -201,12 +201,13 @@ def _mysql(url: str, query: Query, batch_rows: int) -> Iterator[pl.DataFrame]:
         raise MissingExtra(EXTRA) from error
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
-    decode = {**conversions, FIELD_TYPE.DECIMAL: float, FIELD_TYPE.NEWDECIMAL: float}
+    # Values come as the text the server sends: reading a column at once is twice as fast as a value at a time.
+    encode = {kind: how for kind, how in conversions.items() if not isinstance(kind, int)}
     try:
         connection = pymysql.connect(
             host=parts.hostname or "127.0.0.1", port=parts.port or 3306, user=unquote(parts.username or ""),
             password=unquote(parts.password or ""), database=parts.path.lstrip("/") or None, charset="utf8mb4",
-            unix_socket=options.get("unix_socket"), cursorclass=SSCursor, conv=decode, connect_timeout=CONNECT_SECONDS,
+            unix_socket=options.get("unix_socket"), cursorclass=SSCursor, conv=encode, connect_timeout=CONNECT_SECONDS,
         )  # fmt: skip
     except pymysql.MySQLError as error:
         raise _down(url, error) from error
@@ -214,7 +215,12 @@ def _mysql(url: str, query: Query, batch_rows: int) -> Iterator[pl.DataFrame]:
         try:
             cursor.execute(statement(query, "`"))
             schema = {one[0]: _mysql_type(one[1], FIELD_TYPE) for one in cursor.description or ()}
-            yield from _fetched(lambda: _mysql_rows(cursor.fetchmany(batch_rows), schema), schema)
+            yield from _decoded(lambda: cursor.fetchmany(batch_rows), schema)
+        except pl.exceptions.PolarsError as error:
+            said = str(error).split("\n")[0]
+            raise BadParameter(
+                f"{masked(url)}: a value can't be kept ({said}). Cast the column in a query (--query), for example to CHAR."
+            ) from error
         except pymysql.MySQLError as error:
             raise _refused(url, error) from error
 
@@ -231,19 +237,26 @@ def _mysql_type(code: int, kinds: Any) -> pl.DataType:
     return pl.String()
 
 
-def _mysql_rows(rows: Sequence[Sequence[Any]], schema: dict[str, pl.DataType]) -> Sequence[Sequence[Any]]:
-    """Bytes, times and zero dates (0000-00-00, which no calendar has) as text; a zero date in a date column as null."""
-    texts = [dtype == pl.String for dtype in schema.values()]
-    days = [dtype.is_temporal() for dtype in schema.values()]
+def _decoded(fetch: Callable[[], Sequence[Sequence[Any]]], schema: dict[str, pl.DataType]) -> Iterator[pl.DataFrame]:
+    first = True
+    while rows := fetch():
+        columns = zip(schema.items(), zip(*rows))
+        yield pl.DataFrame({name: _mysql_column(name, values, dtype) for (name, dtype), values in columns})
+        first = False
+    if first:
+        yield pl.DataFrame(schema=schema)
 
-    def cell(value: Any, text: bool, day: bool) -> Any:
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "replace")
-        if day and isinstance(value, str):
-            return None
-        return str(value) if text and value is not None else value
 
-    return [tuple(map(cell, row, texts, days)) for row in rows]
+def _mysql_column(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:
+    """A column out of the server's text. A zero date (0000-00-00, which no calendar has) is null; bytes are text."""
+    if any(isinstance(one, bytes) for one in values):
+        values = [one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values]
+    text = pl.Series(name, values, dtype=pl.String)
+    if dtype == pl.Date:
+        return text.str.to_date("%Y-%m-%d", strict=False)
+    if isinstance(dtype, pl.Datetime):
+        return text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    return text.cast(dtype)
 
 
 READERS: dict[str, Callable[[str, Query, int], Iterator[pl.DataFrame]]] = {
