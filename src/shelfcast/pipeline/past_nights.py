@@ -112,10 +112,10 @@ def true_demand(platform: Platform, first: date, last: date, truth: Path | None)
         )
         .collect()
     )
-    if not found.height:
+    ends = pl.col("date").min().alias("begin"), pl.col("date").max().alias("end")
+    begin, end = platform.tables.scan(results.DEMAND).select(ends).collect().row(0)
+    if begin is None:
         raise NotReady("there is no demand history yet. Run `shelfcast run --step features` first.")
-    begin, end = found["date"].min(), found["date"].max()
-    assert isinstance(begin, date) and isinstance(end, date)
     if end < last:
         raise BadParameter(
             f"--to {last} came; the demand history ends on {end}. Choose an earlier day, or load and run more."

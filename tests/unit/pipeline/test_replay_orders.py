@@ -163,6 +163,7 @@ def test_plans_count_from_the_night_they_were_known_and_todays_status_not_at_all
         (changed(REQUEST, first=LAST, last=FIRST), "lies after"),
         (changed(REQUEST, last=BEGIN + timedelta(days=DAYS)), "the demand history ends on"),
         (changed(REQUEST, first=BEGIN + timedelta(days=5)), "history begins on"),
+        (changed(REQUEST, first=date(2020, 1, 1), last=date(2020, 2, 1)), "history begins on"),
         (changed(REQUEST, warm_up_days=None), "only warm up"),
         (changed(REQUEST, frequency="W"), "frequency is D"),
         (changed(REQUEST, policies=("clairvoyant",)), "is unknown"),
