@@ -63,3 +63,11 @@ def test_without_counts_the_ridge_is_that_of_the_column() -> None:
     assert ridge_strength(NAMES, columns, np.array([364, 364, 364]), 364).tolist() == pytest.approx(
         [0.02, 0.02, 5.0], rel=0.01
     )
+
+
+def test_single_days_of_last_year_are_doubted_less_than_levels_all_series_share() -> None:
+    names = ("local regression", "periods ahead", "all: level, week", "all: same date last year, beside its season")
+    columns = stage_features(names)
+    assert columns.tolist() == [2, 3]
+    level, day = ridge_strength(names, columns)
+    assert day < 0.1 * level

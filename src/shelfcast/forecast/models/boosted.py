@@ -225,8 +225,10 @@ def calibration_keys(
     threads: int = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The two keys errors are sorted by: step and spread; on the ratio scale size in units and spread."""
-    if spread is not None:
-        wide = np.exp(np.clip(spread.predict(matrix, num_threads=threads), -8.0, 4.0))
-    else:
-        wide = np.ones(len(matrix))
+    wide = np.ones(len(matrix)) if spread is None else spread_of(spread, matrix, threads)
     return (middle * scale if mode == RATIO else matrix[:, 1].astype(np.float64)), wide
+
+
+def spread_of(spread: lgb.Booster, matrix: NDArray[np.float32], threads: int = 0) -> NDArray[np.float64]:
+    """Size of the error each row is expected to have, on the common size."""
+    return np.asarray(np.exp(np.clip(spread.predict(matrix, num_threads=threads), -8.0, 4.0)), dtype=np.float64)

@@ -19,7 +19,7 @@ from shelfcast.features.panel import Panel
 from shelfcast.features.recipe import LOG, RATIO, SIGNED, Recipe, history, learn_recipe
 from shelfcast.forecast.calibration import QuantileTable, fit_quantile_table
 from shelfcast.forecast.models import trees
-from shelfcast.forecast.models.boosted import Model, calibration_keys, middle_of, offset_of, to_units
+from shelfcast.forecast.models.boosted import Model, calibration_keys, middle_of, offset_of, spread_of, to_units
 from shelfcast.forecast.models.card import HeldOut, card_of, held_scores
 from shelfcast.forecast.models.lesson import Lesson, lesson_of, pick_series, rows_worth, sample_rows, training_cutoffs
 from shelfcast.forecast.models.linear_stage import (
@@ -40,6 +40,8 @@ ENOUGH_HELD = 5_000
 """Held-out rows that few series get by holding out more of their past, a third of it at most."""
 SMALL = 30_000
 """Rows under which a second thread costs more than it gives."""
+SPREAD_TREES = 80
+"""Trees that say how large errors will be."""
 ERROR_LIMIT = 1.5
 """Errors on the log scale are cut here when trees learn, so that one odd day doesn't."""
 BIAS_TRUST = 0.25
@@ -151,8 +153,9 @@ def _fit(
     timing["held-out model"] = time.perf_counter() - started
     judged = held if len(held) >= 20 else np.arange(len(lesson.target))
     middle = middle_of(mode, linear, booster, count or None, lesson.matrix[judged], threads)
-    spread = _spread(lesson, linear, booster, count, early, judged, middle, mode, names, seed, threads)
-    keys = calibration_keys(mode, spread, lesson.matrix[judged], middle, lesson.scale[judged], threads)
+    spread, wide = _spread(lesson, linear, booster, count, early, judged, middle, mode, names, seed, threads)
+    keys = calibration_keys(mode, None, lesson.matrix[judged], middle, lesson.scale[judged], threads)
+    keys = (keys[0], keys[1] if wide is None else wide)
     table, bias = _calibrate(lesson, keys, judged, middle, mode)
     kept = None
     if len(held) >= 20:
@@ -219,10 +222,14 @@ def _spread(
     names: Names,
     seed: int,
     threads: int,
-) -> lgb.Booster | None:
-    """Trees for the logarithm of the absolute error: learnt from held-out errors, and from training errors, enlarged to match."""
+) -> tuple[lgb.Booster | None, NDArray[np.float64] | None]:
+    """Trees for the logarithm of the absolute error: learnt from held-out errors, and from training errors, enlarged to match.
+
+    Also what they say of the held-out rows, each half by trees that haven't seen it: errors standardised by trees that know
+    them by heart look smaller than those to come.
+    """
     if booster is None or len(judged) < 500:
-        return None
+        return None, None
     taken = early[:: max(1, len(early) // 150_000)]
     inside = np.abs(lesson.target[taken] - middle_of(mode, linear, booster, count, lesson.matrix[taken], threads))
     outside = np.abs(lesson.target[judged] - middle)
@@ -237,7 +244,16 @@ def _spread(
         np.concatenate([lesson.matrix[taken], lesson.matrix[judged]]), names.features, names.categorical, threads
     )
     settings = trees.parameters("regression", len(label) // 4, seed + 1, threads)
-    return trees.fit(data, label, weight, None, {**settings, "num_leaves": min(31, settings["num_leaves"])}, 80).booster
+    settings["num_leaves"] = min(31, settings["num_leaves"])
+    period = lesson.period[judged]
+    later = period > np.median(period)
+    wide = np.empty(len(judged))
+    for half in (later, ~later):
+        shown = weight.copy()
+        shown[len(taken) :][half] = 0.0
+        made = trees.fit(data, label, shown, None, settings, SPREAD_TREES).booster
+        wide[half] = spread_of(made, lesson.matrix[judged][half], threads)
+    return trees.fit(data, label, weight, None, settings, SPREAD_TREES).booster, wide
 
 
 def _calibrate(
