@@ -97,6 +97,10 @@ _ROW_RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "stock_lots": (_finite("units"), _not_negative("units")),
     "deliveries": (_finite("units"), _not_negative("units")),
+    "promotions": (
+        ("last_date", pl.col("last_date").is_null() | (pl.col("last_date") < pl.col("first_date")), "missing or before its first day"),
+        *(check(column) for column in ("display_qty", "pre_allocation_qty", "sell_down_to") for check in (_finite, _not_negative)),
+    ),
     "limits": (_finite("value"), _not_negative("value")),
     "order_overrides": tuple(
         check(column) for column in ("fixed_qty", "min_qty", "max_qty") for check in (_finite, _not_negative)

@@ -169,3 +169,19 @@ def test_a_rule_that_holds_for_a_whole_run_is_refused_in_a_narrower_scope() -> N
     assert "overdue_dead_days" not in line(narrow)["rules_used"]
     wide = propose(open_orders=late, rules=[rule("overdue_dead_days", 2)])
     assert line(wide)["on_order_in_window"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("last_date", {"last_date": day(1)}),
+        ("display_qty", {"display_qty": -5.0}),
+        ("sell_down_to", {"sell_down_to": float("inf")}),
+    ],
+)
+def test_a_promotion_that_cannot_be_goes_to_quarantine(column: str, change: dict[str, object]) -> None:
+    promotion = {"promotion_id": "p", "item_id": "a", "location_id": "S1", "first_date": day(2), "last_date": day(9)}
+    proposal = propose(promotions=[{**promotion, "display_qty": 4.0, **change}])
+    assert proposal.quarantine.select("table", "column").rows() == [("promotions", column)]
+    assert line(proposal)["promo_units"] == 0.0
+    assert line(propose(promotions=[{**promotion, "display_qty": 4.0}]))["promo_units"] == 4.0
