@@ -87,6 +87,13 @@ class _Grid:
                 usual[enough, weekday :: self.season] = np.nanmedian(mine[enough], axis=1)[:, None]
         return usual
 
+    def open_share(self) -> NDArray[np.float64]:
+        """Share of a day's usual rows that locations bring which are open on it, shape (1, T): a holiday of half of the
+        chain makes no thin day."""
+        usual = np.nan_to_num(self.usual(self.rows, self.trading))
+        every, shut = usual.sum(axis=0), (usual * self.closed).sum(axis=0)
+        return np.asarray(1.0 - np.divide(shut, every, out=np.zeros_like(every), where=every > 0))[None, :]
+
     def severity(self, days: list[date], recent: int) -> str:
         """Empty (the rule's own) if some day is recent."""
         return "" if any(day > self.day(self.length - 1 - recent) for day in days) else "info"
@@ -95,7 +102,7 @@ class _Grid:
 def _whole_days(grid: _Grid, recent: int) -> list[Finding]:
     rows = grid.rows.sum(axis=0, keepdims=True)
     some_open = grid.trading.any(axis=0, keepdims=True)
-    usual = grid.usual(rows, some_open)
+    usual = grid.usual(rows, some_open) * grid.open_share()
     judged = some_open & (usual >= LEAST_USUAL_ROWS)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = rows / usual

@@ -76,6 +76,17 @@ def test_closed_days_are_not_missing() -> None:
     assert completeness(without(sales(), 10, location="S1"), shut)["missing_location_days"].failed == 0
 
 
+def test_a_holiday_of_half_of_the_chain_makes_no_thin_day() -> None:
+    both = without(without(sales(), 10, location="S1"), 10, location="S2")
+    days = [CUTOFF - timedelta(days=10)] * 2
+    shut = pl.DataFrame({"location_id": ["S1", "S2"], "date": days, "open": [False] * 2})
+    assert completeness(both)["thin_days"].failed == 1
+    found = completeness(both, shut)
+    assert (found["thin_days"].failed, found["missing_location_days"].failed) == (0, 0)
+    half = without(both, 10, location="S0", keep=0.3)
+    assert completeness(half, shut)["thin_days"].failed == 1, "of the one that was open, most is missing"
+
+
 def test_sundays_without_trade_are_usual() -> None:
     assert completeness(sales().filter(pl.col("date").dt.weekday() != 7))["missing_days"].failed == 0
 
