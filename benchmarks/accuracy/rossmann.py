@@ -3,6 +3,7 @@
     python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER [--task 1D|1W] [--windows K] [--threads N]
     python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER --task 1W --only 3      a window alone, on a busy machine
     python benchmarks/accuracy/rossmann.py --data PATH --work FOLDER --task 1W --join [--out FILE]    those windows as one result
+    ... --every 8     on every eighth store only, in a FOLDER of its own: a minute a window on a busy machine
 
 PATH holds sales.parquet, stores.parquet and store_states.parquet; FOLDER gets the inputs of the command and the scores.
 Protocol (autogluon/fev, fev_bench): rossmann_1D horizon 48, 10 windows, season 7; rossmann_1W horizon 13, 8 windows,
@@ -37,6 +38,7 @@ TASKS = {
     "1W": {"frequency": "W", "horizon": "13", "windows": "8", "seasonality": "1"},
 }
 
+ALL_STORES = 1115
 PUBLISHED = {
     "1D": {
         "TabPFN-TS": {"sql": 0.2389, "wape": 0.0998, "seconds": 10539},
@@ -142,10 +144,15 @@ def weekly(frame: pl.DataFrame) -> pl.DataFrame:
     return grid.join(weeks, on=["store_id", "date"], how="left").fill_null(0).sort("store_id", "date")
 
 
-def prepare(data: Path, work: Path, task: str) -> dict[str, Path]:
-    """Write the inputs of the command."""
+def prepare(data: Path, work: Path, task: str, every: int = 1, *, again: bool = True) -> dict[str, Path]:
+    """Write the inputs of the command, of every n-th store; unless they are there and not wanted `again`."""
+    names = ("history", "known-future", "observed", "static")
+    paths = {name: work / f"{task}_{name.replace('-', '_')}.parquet" for name in names}
+    if not again and all(path.exists() for path in paths.values()):
+        return paths
     work.mkdir(parents=True, exist_ok=True)
     frame = daily(data) if task == "1D" else weekly(daily(data))
+    frame = frame.filter(pl.col("store_id") % every == 0)
     key = ["store_id", "date"]
     tables = {
         "history": frame.select(*key, "sales"),
@@ -153,7 +160,6 @@ def prepare(data: Path, work: Path, task: str) -> dict[str, Path]:
         "observed": frame.select(*key, "customers"),
         "static": pl.read_parquet(data / "stores.parquet").with_columns(pl.col("store_id").cast(pl.Int64)),
     }
-    paths = {name: work / f"{task}_{name.replace('-', '_')}.parquet" for name in tables}
     for name, table in tables.items():
         table.write_parquet(paths[name])
     return paths
@@ -192,7 +198,11 @@ def one_window(paths: dict[str, Path], work: Path, name: str, number: int, threa
                     periods=window.panel.periods[-wanted.horizon :],
                 )  # fmt: skip
     made = {"window": number, "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "models": scored}
-    made |= {"processor_seconds": round(time.process_time(), 1), "load": round(os.getloadavg()[0], 1)}
+    made |= {
+        "stores": panel.series_count,
+        "processor_seconds": round(time.process_time(), 1),
+        "load": round(os.getloadavg()[0], 1),
+    }
     with (work / f"{name}_windows.jsonl").open("a") as file:
         file.write(json.dumps(made) + "\n")
     best = scored["ensemble"]
@@ -220,8 +230,9 @@ def join(work: Path, name: str, out: Path | None) -> None:
         models[model]["pit"] = honest.pooled(one["pit"] for one in scored)
         for row, one in zip(models[model]["windows"], scored, strict=True):
             row["pit"] = honest.pooled([one["pit"]])["all"]
+    stores = have[-1]["stores"]
     document = {
-        "task": {"name": f"rossmann_{name}", **TASKS[name]}, "missing_windows": missing, "models": models,
+        "task": {"name": f"rossmann_{name}", **TASKS[name]}, "stores": stores, "missing_windows": missing, "models": models,
         "published": PUBLISHED[name], "measured": {
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, shared with other work", "python": platform.python_version(),
             **{package: version(package) for package in ("lightgbm", "numpy", "polars")},
@@ -230,7 +241,7 @@ def join(work: Path, name: str, out: Path | None) -> None:
     }  # fmt: skip
     if out is not None:
         whole = json.loads(out.read_text()) if out.exists() else {}
-        whole[f"rossmann_{name}"] = document
+        whole[f"rossmann_{name}" + ("" if stores == ALL_STORES else f", {stores} stores")] = document
         out.write_text(json.dumps(whole, indent=1) + "\n")
     for model, scores in models.items():
         inside = scores["pit"]["all"]
@@ -249,6 +260,7 @@ def main() -> None:
     parser.add_argument("--task", choices=sorted(TASKS), default="1D")
     parser.add_argument("--windows")
     parser.add_argument("--threads", default="0")
+    parser.add_argument("--every", type=int, default=1, help="Only every n-th store.")
     parser.add_argument("--prepare-only", action="store_true")
     parser.add_argument("--only", type=int, help="Score this window alone (1 is the oldest) and keep it.")
     parser.add_argument("--join", action="store_true", help="Put the windows scored alone together.")
@@ -257,7 +269,7 @@ def main() -> None:
     if given.join:
         join(given.work, given.task, given.out)
         return
-    paths = prepare(given.data, given.work, given.task)
+    paths = prepare(given.data, given.work, given.task, given.every, again=not given.only)
     if given.only:
         one_window(paths, given.work, given.task, given.only, int(given.threads))
         return
