@@ -17,7 +17,7 @@ from shelfcast.domain.tables import Table, Type
 MEMORY_ROWS = 4_000_000
 GROUP_ROWS = 3_000_000
 WHOLE_ROWS = 12_000_000
-LARGE_ROWS = 6_000_000
+LARGE_ROWS = 4_000_000
 """A month of more rows is cut into parts of whole series, so that memory doesn't grow with the month."""
 NO_DAY = ""
 
