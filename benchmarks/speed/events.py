@@ -119,8 +119,8 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
         self.process = multiprocessing.get_context("spawn").Process(target=serve, args=(str(lake), port), daemon=True)
         self.process.start()
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + 600
+        while time.monotonic() < deadline and self.process.is_alive():
             try:
                 urllib.request.urlopen(f"{self.url}/healthz", timeout=1).read()
                 return
