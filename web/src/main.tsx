@@ -1,9 +1,12 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { mayBeSignedIn } from "./api/session";
 import { App } from "./app/App";
+import { fetchAhead } from "./app/pages";
 import { start } from "./app/start";
 import "./app/base.css";
 
+if (mayBeSignedIn()) fetchAhead(location.pathname);
 const root = createRoot(document.getElementById("root") as HTMLElement);
 start().then(
   (config) =>

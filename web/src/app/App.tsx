@@ -2,7 +2,7 @@ import I18nProvider from "@cloudscape-design/components/i18n";
 import messages from "@cloudscape-design/components/i18n/messages/all.en";
 import Spinner from "@cloudscape-design/components/spinner";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { BrowserRouter, Navigate, Route, Routes } from "react-router";
 import { ApiProblem } from "../api/problem";
 import { NotFoundPage } from "../components/NotFoundPage";
@@ -10,26 +10,27 @@ import { Notices } from "../components/notices";
 import { PageBoundary } from "../components/PageBoundary";
 import { Config } from "./config";
 import { PoolSignInPage } from "./PoolSignInPage";
+import {
+  AdminPage,
+  AlertsPage,
+  ComparePage,
+  DataPage,
+  ForecastsPage,
+  ModelPage,
+  ModelsPage,
+  NewScenarioPage,
+  OrderLinePage,
+  OrdersPage,
+  RulesPage,
+  ScenarioPage,
+  ScenariosPage,
+  SeriesPage,
+  TodayPage,
+} from "./pages";
 import { RequireSignIn } from "./RequireSignIn";
 import { Shell } from "./Shell";
 import { SignInPage } from "./SignInPage";
 import type { WebConfig } from "./start";
-
-const TodayPage = lazy(() => import("../features/today/TodayPage"));
-const DataPage = lazy(() => import("../features/data/DataPage"));
-const ForecastsPage = lazy(() => import("../features/forecasts/ForecastsPage"));
-const SeriesPage = lazy(() => import("../features/forecasts/SeriesPage"));
-const ScenariosPage = lazy(() => import("../features/scenarios/ScenariosPage"));
-const NewScenarioPage = lazy(() => import("../features/scenarios/NewScenarioPage"));
-const ComparePage = lazy(() => import("../features/scenarios/ComparePage"));
-const ScenarioPage = lazy(() => import("../features/scenarios/ScenarioPage"));
-const OrdersPage = lazy(() => import("../features/orders/OrdersPage"));
-const OrderLinePage = lazy(() => import("../features/orders/OrderLinePage"));
-const RulesPage = lazy(() => import("../features/rules/RulesPage"));
-const ModelsPage = lazy(() => import("../features/models/ModelsPage"));
-const ModelPage = lazy(() => import("../features/models/ModelPage"));
-const AlertsPage = lazy(() => import("../features/alerts/AlertsPage"));
-const AdminPage = lazy(() => import("../features/admin/AdminPage"));
 
 const queries = new QueryClient({
   defaultOptions: {

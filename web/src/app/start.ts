@@ -7,7 +7,7 @@ export type WebConfig = Schemas["WebConfig"];
 
 export async function start(): Promise<WebConfig> {
   applyAppearance(savedAppearance());
-  const response = await fetch("/config.json", { cache: "no-cache" });
+  const response = await fetch("/config.json");
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
   const config = (await response.json()) as WebConfig;
   setApiBase((config.api_base ?? "/v1").replace(/\/v1\/?$/, ""));
