@@ -27,7 +27,7 @@ from shelfcast.replenish.keys import ALL, Keys, find, gather
 from shelfcast.replenish.limits import Names, valid_limits
 from shelfcast.replenish.perishables import find_lots
 from shelfcast.replenish.plan_lines import Context
-from shelfcast.replenish.position import incoming
+from shelfcast.replenish.position import incoming, promised_to_others
 from shelfcast.replenish.rules import LineScopes, Resolved, resolve
 from shelfcast.replenish.sources import Routes, add_times, choose, fill_lead_times, find_routes
 from shelfcast.replenish.terms import Columns, take
@@ -60,6 +60,9 @@ def propose_orders(inputs: Inputs, cutoff: date, settings: EngineSettings | None
     inputs = checked.inputs
     keys = run_keys(checked)
     positions, categories, units = position_columns(checked, keys, cutoff)
+    positions["backorders"] = positions["backorders"] + promised_to_others(
+        inputs.approved, inputs.open_orders, inputs.acknowledged, keys, cutoff, settings.scenario
+    )
     lines, parameters, routes, sources = lines_of_run(inputs, keys, cutoff, checked.rules, positions, categories)
     checked, inputs = _without_read_tables(checked)
     positions = {

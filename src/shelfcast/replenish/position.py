@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shelfcast.replenish import hashing
 from shelfcast.replenish.inputs import ON_ORDER_STATES
 from shelfcast.replenish.keys import Keys
 
@@ -52,9 +53,8 @@ def incoming(
       (`own_line_ids`) don't: the run that proposed them isn't changed by their approval.
     - Overdue orders count as due in `grace_days`; those overdue for more than `dead_days` don't count.
     """
-    ours = approved.filter(pl.col("state").is_in(ON_ORDER_STATES))
-    seen = pl.concat([open_orders["order_ref"].cast(pl.String), acknowledged["order_ref"].cast(pl.String)]).drop_nulls()
-    ours = ours.filter(~pl.col("line_id").is_in(seen.implode()) & ~pl.col("line_id").is_in(own_line_ids.implode()))
+    ours = not_shown_yet(approved, open_orders, acknowledged)
+    ours = ours.filter(~pl.col("line_id").is_in(own_line_ids.implode()))
     columns = ["item_id", "location_id", "source_id", "reference", "due", "placed", "units"]
     erp = open_orders.filter(pl.col("state").fill_null("sent") != "proposed").select(
         "item_id", pl.col("destination_id").alias("location_id"), "source_id",
@@ -80,6 +80,41 @@ def incoming(
     order = np.flatnonzero(row >= 0)
     order = order[np.lexsort((placed[order], units[order], overdue[order], due[order], row[order]))]
     return Incoming(row[order], due[order], units[order], overdue[order], placed[order], dead)
+
+
+def not_shown_yet(approved: pl.DataFrame, open_orders: pl.DataFrame, acknowledged: pl.DataFrame) -> pl.DataFrame:
+    """Our own lines that are to be sent and that the ERP has never shown."""
+    ours = approved.filter(pl.col("state").is_in(ON_ORDER_STATES))
+    seen = pl.concat([open_orders["order_ref"].cast(pl.String), acknowledged["order_ref"].cast(pl.String)]).drop_nulls()
+    return ours.filter(~pl.col("line_id").is_in(seen.implode()))
+
+
+def promised_to_others(
+    approved: pl.DataFrame,
+    open_orders: pl.DataFrame,
+    acknowledged: pl.DataFrame,
+    keys: Keys,
+    cutoff: date,
+    scenario: str,
+) -> Floats:
+    """Units each item-location of ours has yet to send to others: approved transfers the ERP doesn't show, so that nothing is
+    reserved for them yet. Lines of tonight's own run don't count."""
+    ours = not_shown_yet(approved, open_orders, acknowledged)
+    row = keys.rows(ours["item_id"], ours["source_id"])
+    if not (row >= 0).any():
+        return np.zeros(keys.size)
+    tonight = line_names(cutoff, scenario, ours)
+    mine = np.flatnonzero((row >= 0) & (ours["line_id"] != tonight).to_numpy())
+    units = ours["qty"].to_numpy()
+    mine = mine[np.lexsort((units[mine], row[mine]))]
+    return np.bincount(row[mine], units[mine], keys.size).astype(np.float64)
+
+
+def line_names(cutoff: date, scenario: str, lines: pl.DataFrame) -> pl.Series:
+    """Identifiers that lines of this cutoff and scenario with these items, locations and sources would have."""
+    index = np.arange(lines.height, dtype=np.int64)
+    names = [lines[name].cast(pl.String).fill_null("") for name in ("item_id", "location_id", "source_id")]
+    return hashing.key_identifiers(f"line {cutoff.isoformat()} {scenario}", names, [index] * 3)
 
 
 def on_order(supply: Incoming, row: Integers, window_days: Integers) -> tuple[Floats, Floats, Flags]:

@@ -180,3 +180,44 @@ def test_what_can_no_longer_be_sold_when_it_arrives_is_not_ordered() -> None:
     # Four days of demand before the delivery can't be sold from it: its own two days of life are the cap.
     late = fresh(0.0, listing={"shelf_life_days": 2.0}, sourcing=[source(lead_time_days=5.0)])
     assert 0.0 < late["qty"] <= 2 * 4.0
+
+
+def test_what_a_centre_has_promised_last_night_is_not_promised_again() -> None:
+    """Approved transfers the ERP doesn't show yet still lie in the centre, and are gone all the same."""
+    shop = {
+        "stock": [stock(0.0, location="S1"), stock(0.0, location="S2"), stock(30.0, location="DC")],
+        "forecasts": [forecast(location=place) for place in ("S1", "S2")],
+        "sourcing": [
+            source("*", "*", "DC", source_type="dc", pack_size=6.0, lead_time_days=3.0),
+            source("*", "DC", "SUP", lead_time_days=5.0),
+        ],
+    }  # fmt: skip
+    line_of = {
+        "line_id": "x",
+        "item_id": "a",
+        "location_id": "S1",
+        "source_id": "DC",
+        "qty": 24.0,
+        "delivery_date": day(2),
+    }
+    approved = pl.DataFrame([{**line_of, "state": "approved"}])
+    free, after = propose(**shop), propose(approved=approved, **shop)
+    assert line(free, location="S2")["qty"] > 6.0
+    assert line(after, location="S2")["qty"] == 6.0
+    assert line(after, location="DC")["inventory_position"] == 6.0
+    told = pl.DataFrame({"order_ref": ["x"]})  # the ERP has taken it over, and reserves what it sends
+    assert line(propose(approved=approved, acknowledged=told, **shop), location="DC")["inventory_position"] == 30.0
+
+
+def test_approving_a_transfer_does_not_change_the_night_that_proposed_it() -> None:
+    shop = {
+        "stock": [stock(0.0, location="S1"), stock(30.0, location="DC")],
+        "forecasts": forecast(location="S1"),
+        "sourcing": [source("*", "S1", "DC", source_type="dc"), source("*", "DC", "SUP")],
+    }
+    first = propose(**shop)
+    mine = line(first, location="S1")
+    approved = pl.DataFrame(
+        {name: [mine[name]] for name in ("line_id", "item_id", "location_id", "source_id", "qty", "delivery_date")}
+    ).with_columns(pl.lit("approved").alias("state"))
+    assert propose(approved=approved, **shop).order_lines.equals(first.order_lines)
