@@ -53,12 +53,22 @@ def planted(start: date, category: str, location: str, categories: pl.DataFrame)
             # The same draw for a series-day in both tables.
             draw = np.random.default_rng(3)
             rows = rows.sort("item_id", "location_id", "date")
-            less = draw.binomial(rows["units"].fill_null(0).clip(0).cast(pl.Int64).to_numpy(), factor)
+            # Weighed goods in tens of grams, so that none is rounded away.
+            count = (rows["units"].fill_null(0).clip(0) * 100).round().cast(pl.Int64).to_numpy()
+            weighed = count % 100 != 0
+            less = np.where(weighed, draw.binomial(count, factor) / 100, draw.binomial(count // 100, factor))
             hit = where & (pl.col("date") >= start) & pl.col("units").is_not_null()
             units = pl.when(hit).then(pl.Series("less", less).cast(pl.Float64)).otherwise(pl.col("units"))
             rows = rows.with_columns(units=units)
             return (
-                rows.with_columns(demand=pl.when(hit).then("units").otherwise("demand"))
+                rows.with_columns(
+                    # Where stock ran out, what was wanted is less by the factor; elsewhere it is what was sold.
+                    demand=pl.when(hit & pl.col("censored").fill_null(False))
+                    .then(pl.col("demand") * factor)
+                    .when(hit)
+                    .then("units")
+                    .otherwise("demand")
+                )
                 if table.name == "demand"
                 else rows
             )

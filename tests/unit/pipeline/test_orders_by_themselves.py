@@ -73,6 +73,14 @@ def test_nothing_goes_out_unseen_while_the_stock_feed_is_broken_and_the_job_says
     assert job_kinds.orders_held(platform) == "", "the feed is right again"
 
 
+def test_an_alert_that_only_bends_the_forecast_stops_no_order(platform):
+    found(
+        platform,
+        Finding("data.shifted_days", "sales", "critical", "The last 7 days fit better a day late.", "Check the clock."),
+    )
+    assert night(platform).result["approved_lines"] == 1
+
+
 def test_a_person_may_approve_all_the_same(platform):
     found(platform, ZERO)
     (done,) = decide_orders.decide(platform, "ann", ["L1"], decide_orders.APPROVED, "counted by hand")
