@@ -173,6 +173,13 @@ def start_server(lake: Path) -> tuple[subprocess.Popen[str], str, str]:
 async def signed_in(address: str, code: str) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     client = httpx.AsyncClient(base_url=address, timeout=60, limits=limits)
+    for _ in range(600):
+        # The link is printed before the server listens.
+        try:
+            await client.get("/healthz")
+            break
+        except httpx.ConnectError:
+            await asyncio.sleep(0.1)
     answer = await client.post("/v1/auth/invite", json={"code": code, "name": "load", "password": PASSWORD})
     answer.raise_for_status()
     client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
